@@ -3,7 +3,7 @@
 use super::out::{self, Out};
 use super::session::{Failure, Session};
 use pinnace_core::history::{Pullable, RollbackCandidate, earlier, queries, wants_of};
-use pinnace_core::plan::ImageWithDigest;
+use pinnace_core::plan::SpecImage;
 use pinnace_core::registry::Facts;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
@@ -44,7 +44,7 @@ pub async fn images(
 fn image(one: &RollbackCandidate, facts: &Facts) -> HistoryCandidate {
     let pullable = Pullable::of(facts, &one.places.image);
     HistoryCandidate {
-        image: ImageWithDigest::new(&one.places.image),
+        image: SpecImage::new(&one.places.image),
         is_now: one.is_now,
         last: one.last,
         result: one.fared.label().to_owned(),

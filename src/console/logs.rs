@@ -7,7 +7,7 @@ use super::event_loop::MsgSender;
 use pinnace_core::swarm::Task;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::DockerError;
-use pinnace_engine::docker::{LogTarget, OutputStream};
+use pinnace_engine::docker::{LogSource, LogTarget};
 use pinnace_engine::observe;
 use pinnace_tui::msg::{LogLine, Msg};
 
@@ -31,7 +31,7 @@ pub(super) async fn follow(
             names.entry(id.clone()).or_insert_with(|| id.chars().take(8).collect());
         }
         let task = names.get(&id).cloned().unwrap_or_default();
-        let lines = vec![LogLine { at: line.at, task, error: line.source != OutputStream::Out, text: line.text }];
+        let lines = vec![LogLine { at: line.at, task, error: line.source != LogSource::Out, text: line.text }];
         if !inbox.send(Msg::LogLines { cluster: cluster_id, service: service.to_owned(), lines }) {
             return Ok(());
         }

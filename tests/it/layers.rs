@@ -202,7 +202,7 @@ fn the_state_of_a_screen_never_names_the_whole_state() {
     let sources = member_sources("crates/tui");
     assert!(sources.iter().filter(|source| source.file.ends_with("/state.rs")).count() > 8);
     let found: Vec<_> = sources.iter().filter(|source| names_the_whole_state(source)).map(|one| &one.file).collect();
-    assert!(found.is_empty(), "what a screen reads from the whole state is in its derived.rs: {found:?}");
+    assert!(found.is_empty(), "what a screen reads from the whole state is in its selectors.rs: {found:?}");
     let planted = "use crate::state::{Cluster, State}; fn of(state: &State) {}";
     let file = "crates/tui/src/screens/pins/state.rs";
     assert!(names_the_whole_state(&Source::of("crates/tui", file, planted)));

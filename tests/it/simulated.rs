@@ -7,7 +7,7 @@ use std::time::Duration;
 use pinnace_core::journal::Direction;
 use pinnace_core::plan::SpecEdit;
 use pinnace_core::swarm::UpdateState;
-use pinnace_engine::docker::{Docker, DockerError, EditState, Endpoint, EngineAddress, RegistryAuthFrom};
+use pinnace_engine::docker::{Docker, DockerError, Endpoint, EngineAddress, RegistryAuthFrom, SpecEditState};
 use serde_json::{Value, json};
 use swarm_sim::{PlannedFault, Scenario, ServedEndpoint, Sim, connect, parse_time, plan_fault};
 use tokio::time::{Instant, sleep};
@@ -74,7 +74,7 @@ async fn a_change_lands() {
     sleep(Duration::from_secs(30)).await;
     let service = docker.service("app").await.unwrap();
     assert_eq!(service.update.unwrap().state, UpdateState::Completed);
-    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::After);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), SpecEditState::After);
 }
 
 #[tokio::test(start_paused = true)]
@@ -102,11 +102,11 @@ async fn a_500_whose_write_is_applied_later() {
     assert!(refused.to_string().contains("context deadline exceeded"));
     assert_eq!(
         docker.get_for_update("app").await.unwrap().edit_state(&to_two()),
-        EditState::Before,
+        SpecEditState::Before,
         "reads are green all the while"
     );
     sleep(Duration::from_secs(12)).await;
-    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::After);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), SpecEditState::After);
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +118,7 @@ async fn a_fence_keeps_a_late_write_out() {
     docker.post(&revision, &to_two(), Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap_err();
     docker.post_as_read(&revision).await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), EditState::Before);
+    assert_eq!(docker.get_for_update("app").await.unwrap().edit_state(&to_two()), SpecEditState::Before);
 }
 
 #[tokio::test(start_paused = true)]

@@ -11,7 +11,9 @@ use pinnace_core::time::Time;
 use pinnace_core::world::{ConnectionState, Observation, World};
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::credentials::{CredentialStore, Redacted, RegistryCredential};
-use pinnace_engine::docker::{Docker, DockerError, EditState, EndpointInputs, LogTarget, RegistryAuthFrom, TaskFilter};
+use pinnace_engine::docker::{
+    Docker, DockerError, EndpointInputs, LogTarget, RegistryAuthFrom, SpecEditState, TaskFilter,
+};
 use pinnace_engine::observe::{OperatorAttention, observe, snapshot};
 use serde_json::json;
 use tokio::sync::watch;
@@ -165,12 +167,12 @@ async fn a_change_and_its_way_back() {
         edit("/TaskTemplate/Placement", None, platforms),
         edit("/TaskTemplate/ForceUpdate", places.force.value.clone(), json!(7)),
     ];
-    assert_eq!(revision.edit_state(&edits), EditState::Before);
+    assert_eq!(revision.edit_state(&edits), SpecEditState::Before);
     one.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap();
     let again = one.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Stored).await.unwrap_err();
     assert!(again.is_out_of_sequence() && !again.is_final(), "{again}");
     let there = until("the change on the other manager", async || {
-        other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == EditState::After)
+        other.get_for_update(&made.id).await.ok().filter(|revision| revision.edit_state(&edits) == SpecEditState::After)
     })
     .await;
     assert_eq!(there.service.rest, revision.service.rest);

@@ -54,7 +54,7 @@ pub enum ConnectionState {
 
 /// The tasks of a service; `history` is set once the whole task history was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct KnownTasks {
+struct ServiceTasks {
     tasks: Vec<Task>,
     history: bool,
 }
@@ -72,7 +72,7 @@ pub struct World {
     pub nodes: BTreeMap<String, Node>,
     /// Services by id.
     pub services: BTreeMap<String, Service>,
-    tasks: BTreeMap<String, KnownTasks>,
+    tasks: BTreeMap<String, ServiceTasks>,
     /// By service id and image: the longest run of a task that was seen running, and when that was seen last. The
     /// engine forgets tasks, five a slot.
     seen: BTreeMap<String, BTreeMap<String, (Duration, Time)>>,
@@ -120,7 +120,7 @@ impl World {
             }
             Observation::Tasks { service, tasks } => {
                 self.note_running(&tasks, now);
-                self.tasks.insert(service.clone(), KnownTasks { tasks, history: true });
+                self.tasks.insert(service.clone(), ServiceTasks { tasks, history: true });
                 vec![service]
             }
             Observation::Slots(_)

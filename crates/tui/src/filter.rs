@@ -11,7 +11,7 @@ use pinnace_core::world::World;
 
 /// The field of a service that a term searches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum FilterField {
+enum FilterQualifier {
     Any,
     State,
     Image,
@@ -23,7 +23,7 @@ enum FilterField {
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct FilterTerm {
     inverse: bool,
-    field: FilterField,
+    field: FilterQualifier,
     wanted: String,
 }
 
@@ -35,12 +35,12 @@ pub struct FleetFilter {
 }
 
 /// The field names, as typed before a colon.
-const FIELDS: [(&str, FilterField); 5] = [
-    ("state", FilterField::State),
-    ("image", FilterField::Image),
-    ("node", FilterField::Node),
-    ("member", FilterField::Member),
-    ("label", FilterField::Label),
+const FIELDS: [(&str, FilterQualifier); 5] = [
+    ("state", FilterQualifier::State),
+    ("image", FilterQualifier::Image),
+    ("node", FilterQualifier::Node),
+    ("member", FilterQualifier::Member),
+    ("label", FilterQualifier::Label),
 ];
 
 impl FleetFilter {
@@ -51,7 +51,7 @@ impl FleetFilter {
             let known = word.split_once(':').and_then(|(name, wanted)| {
                 FIELDS.iter().find(|(known, _)| *known == name).map(|(_, field)| (*field, wanted))
             });
-            let (field, wanted) = known.unwrap_or((FilterField::Any, word));
+            let (field, wanted) = known.unwrap_or((FilterQualifier::Any, word));
             (!wanted.is_empty()).then(|| FilterTerm { inverse, field, wanted: wanted.to_lowercase() })
         });
         Self { typed: text.to_owned(), terms: terms.collect() }
@@ -71,7 +71,7 @@ impl FleetFilter {
     pub fn words(&self) -> impl Iterator<Item = &str> {
         self.terms
             .iter()
-            .filter(|term| term.field == FilterField::Any && !term.inverse)
+            .filter(|term| term.field == FilterQualifier::Any && !term.inverse)
             .map(|term| term.wanted.as_str())
     }
 
@@ -79,19 +79,19 @@ impl FleetFilter {
     pub(crate) fn passes(&self, world: &World, group: &GroupKey, service: &Service) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
-                FilterField::Any => {
+                FilterQualifier::Any => {
                     has(&group.name, &term.wanted)
                         || has(&service.name, &term.wanted)
                         || has(service.image(), &term.wanted)
                         || world.hosts(service).iter().any(|host| has(host, &term.wanted))
                 }
-                FilterField::State => {
+                FilterQualifier::State => {
                     state_is(world.health(&service.id).map_or(HealthState::Unknown, |h| h.state), &term.wanted)
                 }
-                FilterField::Image => has(service.image(), &term.wanted),
-                FilterField::Node => world.hosts(service).iter().any(|host| has(host, &term.wanted)),
-                FilterField::Member => member_of(service).to_lowercase() == term.wanted,
-                FilterField::Label => label_is(service, &term.wanted),
+                FilterQualifier::Image => has(service.image(), &term.wanted),
+                FilterQualifier::Node => world.hosts(service).iter().any(|host| has(host, &term.wanted)),
+                FilterQualifier::Member => member_of(service).to_lowercase() == term.wanted,
+                FilterQualifier::Label => label_is(service, &term.wanted),
             };
             found != term.inverse
         })
@@ -101,11 +101,11 @@ impl FleetFilter {
     pub(crate) fn passes_missing(&self, group: &GroupKey, service: &str, member: &str, image: &str) -> bool {
         self.terms.iter().all(|term| {
             let found = match term.field {
-                FilterField::Any => [&group.name, service, image].iter().any(|text| has(text, &term.wanted)),
-                FilterField::State => state_is(HealthState::Missing, &term.wanted),
-                FilterField::Image => has(image, &term.wanted),
-                FilterField::Member => member.to_lowercase() == term.wanted,
-                FilterField::Node | FilterField::Label => false,
+                FilterQualifier::Any => [&group.name, service, image].iter().any(|text| has(text, &term.wanted)),
+                FilterQualifier::State => state_is(HealthState::Missing, &term.wanted),
+                FilterQualifier::Image => has(image, &term.wanted),
+                FilterQualifier::Member => member.to_lowercase() == term.wanted,
+                FilterQualifier::Node | FilterQualifier::Label => false,
             };
             found != term.inverse
         })

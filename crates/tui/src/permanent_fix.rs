@@ -9,7 +9,7 @@ use pinnace_core::plan::Plan;
 use pinnace_core::swarm::GroupKey;
 
 use crate::availability::Unavailable;
-use crate::screens::change::derived::shown;
+use crate::screens::change::selectors::shown;
 use crate::screens::plan::state::Freshness;
 use crate::selection::Selection;
 use crate::state::{ClusterState, Screen, State};

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::history::ran_on;
-use crate::history::{CandidateSource, ServiceChange, steps};
+use crate::history::{CandidateSource, ServiceChangeEntry, steps};
 use crate::history::{RunResult, RunVerdict, evidence, run_time};
 use crate::image::{Digest, ImageRef, digest_of, same};
 use crate::image_tag::{constancy, family};
@@ -235,7 +235,7 @@ impl EvidenceList {
     }
 
     /// Adds the changes of the journal, newest first: each started the run of one image and ended that of another.
-    fn journal(&mut self, steps: &[ServiceChange<'_>], since: Option<Time>, now: Time) {
+    fn journal(&mut self, steps: &[ServiceChangeEntry<'_>], since: Option<Time>, now: Time) {
         let mut ended = None;
         for step in steps {
             // The current image still runs; an image that another client replaced ended with that update.

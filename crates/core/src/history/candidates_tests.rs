@@ -3,7 +3,7 @@
 use super::*;
 use crate::history::external_detection::sighting;
 use crate::journal::{ChangeState, Slot, SlotLabels};
-use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
+use crate::plan::{ChangeRecord, Plan, PlanKind, SpecEdit, SpecImage, Unit, UnitAction};
 use crate::registry::{FactSource, QueryAnswer, ResolvedImage, Tags};
 use crate::sample;
 use crate::swarm::SpecField;
@@ -88,8 +88,8 @@ impl HistorySample {
             member: "web".into(),
             node: "a".into(),
             action: UnitAction::Update,
-            from: ImageWithDigest::new(from),
-            to: ImageWithDigest::new(to),
+            from: SpecImage::new(from),
+            to: SpecImage::new(to),
             reasons: Vec::new(),
             effect: crate::plan::TaskImpact::default(),
             edits,

@@ -2,7 +2,7 @@
 
 use super::in_force;
 use crate::history::known;
-use crate::history::{ServiceChange, steps};
+use crate::history::{ServiceChangeEntry, steps};
 use crate::image::same;
 use crate::image::{ImageRef, digest_of};
 use crate::journal::UnitState;
@@ -121,7 +121,7 @@ fn bare(image: &str) -> Option<(String, String, Option<String>)> {
     Some((image.host, image.path, image.tag))
 }
 
-fn who(service: &Service, newest: Option<&ServiceChange<'_>>) -> DriftAuthor {
+fn who(service: &Service, newest: Option<&ServiceChangeEntry<'_>>) -> DriftAuthor {
     if let Some(step) = newest.filter(|step| step.state != UnitState::Done && step.after.image == service.image()) {
         return DriftAuthor::Change(step.entry.slot.change.clone());
     }

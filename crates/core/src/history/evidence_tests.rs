@@ -121,7 +121,7 @@ fn labels(group: &GroupKey, over: ChangeState, unit: UnitState) -> crate::journa
 
 fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
     use crate::journal::Slot;
-    use crate::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, SpecEdit, Unit, UnitAction};
+    use crate::plan::{ChangeRecord, Plan, PlanKind, SpecEdit, SpecImage, Unit, UnitAction};
     let group = GroupKey::of(service);
     let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
     let unit = Unit {
@@ -130,8 +130,8 @@ fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: Unit
         member: service.name.clone(),
         node: String::new(),
         action: UnitAction::Update,
-        from: ImageWithDigest::new("r/web:from"),
-        to: ImageWithDigest::new(to),
+        from: SpecImage::new("r/web:from"),
+        to: SpecImage::new(to),
         reasons: Vec::new(),
         effect: crate::plan::TaskImpact::default(),
         edits: Vec::<SpecEdit>::new(),

@@ -18,4 +18,4 @@ pub(crate) use image_cache::{landings, ran_on};
 pub use pins_in_force::in_force;
 pub use run_result::RunResult;
 pub(crate) use target::journal_way;
-pub use target::{CandidateSource, RollbackTarget, ServiceChange, TargetSearch, steps, way_back};
+pub use target::{CandidateSource, RollbackTarget, ServiceChangeEntry, TargetSearch, steps, way_back};

@@ -194,7 +194,7 @@ pub(super) fn unit_of<'a>(
 }
 
 /// A change that edited a service, with the service's editable fields before and after it.
-pub struct ServiceChange<'a> {
+pub struct ServiceChangeEntry<'a> {
     /// The journal's entry of the change.
     pub entry: &'a ChangeEntry,
     /// The state of the unit that edits the service.
@@ -205,7 +205,7 @@ pub struct ServiceChange<'a> {
     pub after: EditableFields,
 }
 
-impl ServiceChange<'_> {
+impl ServiceChangeEntry<'_> {
     /// Returns the start time: by the owner's clock, else by that of the swarm's leader.
     pub fn at(&self) -> Option<Time> {
         self.entry.slot.labels.at.or(self.entry.slot.created)
@@ -220,7 +220,7 @@ pub fn steps<'a>(
     world: &'a World,
     group: &GroupKey,
     service: &Service,
-) -> (Vec<ServiceChange<'a>>, BTreeSet<FactQuery>) {
+) -> (Vec<ServiceChangeEntry<'a>>, BTreeSet<FactQuery>) {
     let (mut found, mut wants) = (Vec::new(), BTreeSet::new());
     let mut now = service.places.clone();
     for entry in world.history(group).newest_first() {
@@ -237,7 +237,7 @@ pub fn steps<'a>(
         if !matches!(state, UnitState::Untouched | UnitState::RolledBack) {
             now = before.clone();
         }
-        found.push(ServiceChange { entry, state, before, after });
+        found.push(ServiceChangeEntry { entry, state, before, after });
     }
     (found, wants)
 }

@@ -9,9 +9,7 @@ use serde_json::Value;
 
 use super::VERSION;
 use crate::image::Digest;
-use crate::plan::{
-    ChangeRecord, CredentialOrigin, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction, UnknownKeys,
-};
+use crate::plan::{ChangeRecord, CredentialOrigin, PlanKind, SpecImage, TaskImpact, Unit, UnitAction, UnknownKeys};
 use crate::swarm::{EditableFields, SpecField, UntouchedHash};
 use crate::time::Time;
 
@@ -43,7 +41,7 @@ pub struct ExternalDeploy {
 impl ExternalDeploy {
     /// Returns the unit that holds the observation in a record.
     pub(crate) fn unit(&self) -> Unit {
-        let image = ImageWithDigest { image: self.places.image.clone(), digest: self.digest.clone() };
+        let image = SpecImage { image: self.places.image.clone(), digest: self.digest.clone() };
         let mut extra = UnknownKeys::new();
         for (key, place) in [("platforms", &self.places.platforms), ("force", &self.places.force)] {
             extra.insert(key.to_owned(), serde_json::to_value(place).unwrap_or(Value::Null));

@@ -13,12 +13,12 @@ pub(crate) const PROMPT: Duration = Duration::from_secs(2);
 /// While the swarm takes no writes, a live owner looks the same. The verdict is therefore "no sign of
 /// life", never "dead".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SlotInactivity {
+pub struct SlotIdleTimer {
     index: u64,
     since: Option<Duration>,
 }
 
-impl SlotInactivity {
+impl SlotIdleTimer {
     /// Applies a read of the slot, and returns whether the index has not moved for [`STILL`].
     ///
     /// `asked` and `answered` are the times of the request and of the answer, by a local clock that
@@ -52,7 +52,7 @@ mod tests {
     fn only_time_between_two_prompt_reads_counts() {
         let every = |from: u64, to: u64| (from..=to).map(|second| (second, 10, 7));
         let verdict = |reads: Vec<(u64, u64, u64)>| {
-            let mut still = SlotInactivity::default();
+            let mut still = SlotIdleTimer::default();
             reads.into_iter().find_map(|(second, takes, index)| {
                 let asked = Duration::from_secs(second);
                 if index == 0 {

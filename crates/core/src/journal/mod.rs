@@ -12,7 +12,7 @@ mod slot;
 
 pub use change_log::{ChangeEntry, ChangeLog, OwnerState};
 pub use external_deploy::{ExternalDeploy, sightings};
-pub use liveness::{STILL, SlotInactivity};
+pub use liveness::{STILL, SlotIdleTimer};
 pub use prune::{JournalContent, StoredConfig, doomed};
 pub use slot::{Slot, SlotLabels, slot_name};
 

@@ -20,7 +20,7 @@ const FIX_SPEC: &str = "fix the spec and import it again";
 
 /// A pin document made from a database spec, with findings about what could not be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImportResult {
+pub struct PinImport {
     /// The text of the pin document.
     pub text: String,
     /// A summary for the operator, in one line.
@@ -64,7 +64,7 @@ pub fn is_json(text: &str) -> bool {
 ///
 /// # Errors
 /// The group is not a database, or the text is not a database spec.
-pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<ImportResult, ImportError> {
+pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<PinImport, ImportError> {
     if group.kind != GroupKind::Database {
         return Err(ImportError::NoDatabase(group.clone()));
     }
@@ -73,7 +73,7 @@ pub fn import(text: &str, group: &GroupKey, world: &World) -> Result<ImportResul
     let spec = reader.find(&value).ok_or(ImportError::NoSpec)?;
     let read = reader.spec(spec);
     reader.tell_names();
-    Ok(ImportResult { text: read.text(group), told: read.describe(), remarks: reader.remarks })
+    Ok(PinImport { text: read.text(group), told: read.describe(), remarks: reader.remarks })
 }
 
 /// The versions and pins found in a spec.

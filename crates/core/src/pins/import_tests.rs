@@ -41,7 +41,7 @@ fn world() -> World {
     world
 }
 
-fn taken(text: &str) -> ImportResult {
+fn taken(text: &str) -> PinImport {
     assert!(is_json(text), "{text}");
     let taken = import(text, &GroupKey::parse("database/storefront").unwrap(), &world()).unwrap();
     assert!(!format!("{taken:?}").contains("hunter2"), "what a spec holds besides is not kept: {taken:?}");

@@ -11,7 +11,7 @@ mod tests;
 mod text_edits;
 
 pub use effective::{EffectiveImage, ImageOrigin, RequestedVersions, asked, effective};
-pub use import::{ImportError, ImportResult, import, is_json};
+pub use import::{ImportError, PinImport, import, is_json};
 pub use read::read;
 pub use text_edits::{clear, set, template};
 

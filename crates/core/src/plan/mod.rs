@@ -25,8 +25,8 @@ pub use edits::edits;
 pub use freshness::moved;
 pub use goal::{DriftResolution, Goal, RedeployImage, RollbackChoice, Scope};
 pub use model::{
-    CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,
-    UnitAction, UnknownKeys,
+    CandidateNode, ChangeRecord, CredentialOrigin, Plan, PlanKind, SpecEdit, SpecImage, TaskImpact, Unit, UnitAction,
+    UnknownKeys,
 };
 pub use options::{CredentialPolicy, PlanOptions, UpdateOrderOption};
 pub use planner::{PlanDraft, identity, plan, plural};

@@ -52,14 +52,14 @@ impl UnitAction {
 
 /// An image reference with its digest, if that is known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ImageWithDigest {
+pub struct SpecImage {
     /// The reference that is, or will be, in the spec.
     pub image: String,
     /// The image's digest; `None` if only a tag is known.
     pub digest: Option<Digest>,
 }
 
-impl ImageWithDigest {
+impl SpecImage {
     /// Creates the pair from a reference, with the digest that the reference contains, if any.
     pub fn new(image: &str) -> Self {
         Self { image: image.to_owned(), digest: crate::image::digest_of(image) }
@@ -134,9 +134,9 @@ pub struct Unit {
     /// The action on the service.
     pub action: UnitAction,
     /// The image that the service runs now.
-    pub from: ImageWithDigest,
+    pub from: SpecImage,
     /// The image that the service will run.
-    pub to: ImageWithDigest,
+    pub to: SpecImage,
     /// The reasons for the action, one sentence each.
     pub reasons: Vec<String>,
     /// The numbers of tasks that restart and that keep running.

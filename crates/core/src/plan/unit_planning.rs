@@ -9,7 +9,7 @@ use crate::history::landings;
 use crate::history::ran_here;
 use crate::image::ImageRef;
 use crate::pins::{EffectiveImage, ImageOrigin};
-use crate::plan::{CandidateNode, CredentialOrigin, ImageWithDigest, PlanKind, TaskImpact, Unit, UnitAction};
+use crate::plan::{CandidateNode, CredentialOrigin, PlanKind, SpecImage, TaskImpact, Unit, UnitAction};
 use crate::registry::FactQuery;
 use crate::registry::{Fact, FactSource, ResolvedImage};
 use crate::swarm::member_of;
@@ -96,8 +96,8 @@ impl Planner<'_> {
             member: member_of(service),
             node: self.world.hosts(service).join(","),
             action,
-            from: ImageWithDigest::new(service.image()),
-            to: ImageWithDigest::new(&target.image),
+            from: SpecImage::new(service.image()),
+            to: SpecImage::new(&target.image),
             reasons,
             effect,
             edits: edits(&service.places, &replaced),

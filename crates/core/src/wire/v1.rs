@@ -9,8 +9,8 @@ pub use external_records::{ExternalDeployEntry, ExternalDeployReport};
 pub use inspect::{InspectBase, InspectContractResult, InspectPlatformImage, InspectView};
 
 pub use crate::plan::{
-    CandidateNode, ChangeRecord, CredentialOrigin, ImageWithDigest, Plan, PlanKind, SpecEdit, TaskImpact, Unit,
-    UnitAction, UnknownKeys,
+    CandidateNode, ChangeRecord, CredentialOrigin, Plan, PlanKind, SpecEdit, SpecImage, TaskImpact, Unit, UnitAction,
+    UnknownKeys,
 };
 
 use crate::image::Digest;
@@ -86,7 +86,7 @@ pub struct HistoryView {
 pub struct HistoryCandidate {
     /// The image, in a form that `--to` accepts.
     #[serde(flatten)]
-    pub image: ImageWithDigest,
+    pub image: SpecImage,
     /// Set on the image that the service's spec has now.
     #[serde(rename = "now")]
     pub is_now: bool,
@@ -140,9 +140,9 @@ pub struct HistoryUnit {
     /// The action that was planned: `none`, `rollback`, `update` or `blocked`.
     pub action: String,
     /// The image before the change.
-    pub from: ImageWithDigest,
+    pub from: SpecImage,
     /// The image that the change was to bring.
-    pub to: ImageWithDigest,
+    pub to: SpecImage,
     /// The state of the unit: `untouched`, `updating`, `done`, `rolling-back`, `rolled-back`, `failed` or `superseded`.
     pub outcome: String,
 }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::endpoint::{Endpoint, EngineAddress};
 use super::error::DockerError;
-use super::transport::{CallLimits, HttpClient};
+use super::http_client::{CallLimits, HttpClient};
 use crate::clock::Clock;
 use crate::http::HttpResponse;
 use pinnace_core::sanitize::clean;
@@ -159,7 +159,7 @@ impl Docker {
         }
         let status = answer.status().as_u16();
         let address = self.address();
-        let read = super::transport::read_body(what, &address, answer.into_body(), 1 << 20);
+        let read = super::http_client::read_body(what, &address, answer.into_body(), 1 << 20);
         let body = tokio::time::timeout(READ.time, read).await.unwrap_or_else(|_| Ok(Bytes::new()))?;
         Err(DockerError::http(what, status, &body))
     }

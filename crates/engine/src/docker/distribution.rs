@@ -12,7 +12,7 @@ use tokio::time::timeout;
 
 use super::client::{Docker, LOOKUP, READ};
 use super::error::DockerError;
-use super::transport::{CallLimits, failed};
+use super::http_client::{CallLimits, failed};
 use crate::credentials::Redacted;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::sanitize::clean;

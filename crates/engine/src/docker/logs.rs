@@ -28,7 +28,7 @@ pub enum LogTarget<'a> {
 
 /// The origin of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputStream {
+pub enum LogSource {
     /// The container's standard output, or its terminal.
     Out,
     /// The container's standard error.
@@ -40,7 +40,7 @@ pub enum OutputStream {
 /// One log line with its origin, time and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogLine {
-    pub source: OutputStream,
+    pub source: LogSource,
     /// The time by the node's clock; `None` where the line has none.
     pub at: Option<Time>,
     /// The task's id, where the engine states it.
@@ -128,9 +128,9 @@ impl LogStream {
                 return;
             }
             let source = match self.left[0] {
-                3 => OutputStream::Engine,
-                2 => OutputStream::Err,
-                _ => OutputStream::Out,
+                3 => LogSource::Engine,
+                2 => LogSource::Err,
+                _ => LogSource::Out,
             };
             self.left.advance(8);
             let text = self.left.split_to(length.min(self.left.len()));
@@ -142,17 +142,17 @@ impl LogStream {
     fn take_lines(&mut self, last: bool) {
         while let Some(end) = self.left.iter().position(|byte| *byte == b'\n') {
             let line = self.left.split_to(end + 1);
-            self.ready.push_back(read(OutputStream::Out, &String::from_utf8_lossy(&line)));
+            self.ready.push_back(read(LogSource::Out, &String::from_utf8_lossy(&line)));
         }
         if !self.left.is_empty() && (last || self.left.len() > MOST) {
             let line = self.left.split();
-            self.ready.push_back(read(OutputStream::Out, &String::from_utf8_lossy(&line)));
+            self.ready.push_back(read(LogSource::Out, &String::from_utf8_lossy(&line)));
         }
     }
 }
 
 /// Parses `TIME KEY=VALUE,… TEXT`; a missing time or missing details are accepted.
-fn read(source: OutputStream, line: &str) -> LogLine {
+fn read(source: LogSource, line: &str) -> LogLine {
     let mut read = LogLine { source, at: None, task: None, node: None, text: String::new() };
     let mut rest = line;
     if let Some((time, after)) = rest.split_once(' ')
@@ -184,12 +184,12 @@ mod tests {
     #[test]
     fn a_line_with_details() {
         let line = read(
-            OutputStream::Out,
+            LogSource::Out,
             "2026-11-20T10:35:22.645649797Z com.docker.swarm.node.id=n,com.docker.swarm.service.id=s,com.docker.swarm.task.id=t \u{1b}[1mup\u{1b}[0m 3",
         );
         assert_eq!(line.at.unwrap().to_string(), "2026-11-20T10:35:22.645Z");
         assert_eq!((line.task.as_deref(), line.node.as_deref(), line.text.as_str()), (Some("t"), Some("n"), "up 3"));
-        let told = read(OutputStream::Engine, "Error grabbing logs: rpc error");
+        let told = read(LogSource::Engine, "Error grabbing logs: rpc error");
         assert_eq!((told.at, told.text.as_str()), (None, "Error grabbing logs: rpc error"));
     }
 }

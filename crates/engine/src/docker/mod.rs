@@ -1,8 +1,8 @@
 //! The client for the Docker Engine API.
 //!
-//! One pooled client ([`transport`]) over our own connector uses the engine's own API version ([`client`]). Lists
+//! One pooled client ([`http_client`]) over our own connector uses the engine's own API version ([`client`]). Lists
 //! are read into tolerant models ([`read`], [`model`]): a value or an entry that this version does not know never
-//! makes a list unreadable. Specs are edited in the engine's own text ([`spec`], [`mod@write`]) and never leave this
+//! makes a list unreadable. Specs are edited in the engine's own text ([`spec`], [`service_update`]) and never leave this
 //! module.
 //!
 //! `bollard` reads the version and `/distribution` over the same transport ([`distribution`]).
@@ -13,9 +13,11 @@ mod distribution;
 mod endpoint;
 mod error;
 mod events;
+mod http_client;
 mod logs;
 mod model;
 mod read;
+mod service_update;
 mod spec;
 mod splice;
 #[cfg(test)]
@@ -23,14 +25,12 @@ pub(crate) mod test_server;
 #[cfg(test)]
 mod tests;
 mod tls;
-mod transport;
-mod write;
 
 pub use client::{Docker, LOG_FILTER};
 pub(crate) use configs::ConfigObject;
 pub use endpoint::{Endpoint, EndpointInputs, EngineAddress};
 pub use error::DockerError;
 pub(crate) use events::{Event, EventStream};
-pub use logs::{LogTarget, OutputStream};
+pub use logs::{LogSource, LogTarget};
 pub use read::TaskFilter;
-pub use write::{EditState, RegistryAuthFrom, ServiceRevision};
+pub use service_update::{RegistryAuthFrom, ServiceRevision, SpecEditState};

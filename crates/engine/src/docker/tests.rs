@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::logs::{LogStream, LogTarget, OutputStream};
+use super::logs::{LogSource, LogStream, LogTarget};
 use super::read::TaskFilter;
+use super::service_update::RegistryAuthFrom;
+use super::service_update::SpecEditState;
 use super::test_server::{Reply, TestServer, capture, capture_bytes};
-use super::write::EditState;
-use super::write::RegistryAuthFrom;
 use super::{Docker, DockerError};
 use crate::credentials::{Redacted, RegistryCredential};
 use pinnace_core::journal::Direction;
@@ -60,7 +60,7 @@ async fn the_bytes_of_a_post() {
     let docker = server.docker(false);
     let revision = docker.get_for_update("kitchen-sink").await.unwrap();
     let edits = edits();
-    assert_eq!(revision.edit_state(&edits), EditState::Before);
+    assert_eq!(revision.edit_state(&edits), SpecEditState::Before);
     assert_eq!(revision.rest_before(&edits), revision.service.rest);
     assert!(!format!("{revision:?}").contains("SINK"), "no environment in what may be logged");
     let reply = docker.post(&revision, &edits, Direction::Forward, &RegistryAuthFrom::Operator(login())).await.unwrap();
@@ -93,11 +93,11 @@ async fn where_a_service_stands() {
     let revision = server.docker(true).get_for_update("x").await.unwrap();
     let swapped: Vec<SpecEdit> =
         edits().into_iter().map(|edit| SpecEdit { before: edit.after, after: edit.before, ..edit }).collect();
-    assert_eq!(revision.edit_state(&swapped), EditState::After);
+    assert_eq!(revision.edit_state(&swapped), SpecEditState::After);
     let mut other = edits();
     other[2].before = Some(json!(2));
-    assert_eq!(revision.edit_state(&other), EditState::Diverged);
-    assert_eq!(revision.edit_state(&[]), EditState::After);
+    assert_eq!(revision.edit_state(&other), SpecEditState::Diverged);
+    assert_eq!(revision.edit_state(&[]), SpecEditState::After);
 }
 
 #[tokio::test(start_paused = true)]
@@ -231,14 +231,12 @@ async fn logs_with_and_without_frames() {
     });
     let docker = server.docker(true);
     let down = lines(docker.logs(LogTarget::Service("down"), 10, false).await.unwrap()).await;
-    assert!(down[0].source == OutputStream::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
+    assert!(down[0].source == LogSource::Engine && down[0].text.contains("incomplete log stream"), "{down:?}");
     let framed = lines(docker.logs(LogTarget::Service("x"), 10, false).await.unwrap()).await;
     assert!(framed.iter().all(|line| line.at.is_some() && line.task.is_some() && line.node.is_some()), "{framed:?}");
-    assert!(
-        framed.iter().any(|line| line.source == OutputStream::Err) && framed.iter().any(|line| line.text == "out 3")
-    );
+    assert!(framed.iter().any(|line| line.source == LogSource::Err) && framed.iter().any(|line| line.text == "out 3"));
     let tty = lines(docker.logs(LogTarget::Task("tty"), 10, false).await.unwrap()).await;
-    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == OutputStream::Out), "{tty:?}");
+    assert!(!tty.is_empty() && tty.iter().all(|line| line.source == LogSource::Out), "{tty:?}");
 }
 
 /// Reads the answers of a swarm of a thousand services, and prints the time it takes.

@@ -71,7 +71,7 @@ impl LeaseKeeper {
         let (show, shown) = watch::channel(LeaseKeeperState { sent, lost: None, hangs_since: None });
         let keeper =
             Self { jobs, clock: journal.clock(), shown, journal: journal.clone(), config: slot.config.clone() };
-        tokio::spawn(KeeperTask { journal, slot, show }.run(inbox));
+        tokio::spawn(SlotWriterTask { journal, slot, show }.run(inbox));
         keeper
     }
 
@@ -108,13 +108,13 @@ impl LeaseKeeper {
     }
 }
 
-struct KeeperTask {
+struct SlotWriterTask {
     journal: Journal,
     slot: Slot,
     show: watch::Sender<LeaseKeeperState>,
 }
 
-impl KeeperTask {
+impl SlotWriterTask {
     async fn run(mut self, mut inbox: mpsc::Receiver<SlotWrite>) {
         loop {
             let job = match tokio::time::timeout(HEARTBEAT, inbox.recv()).await {

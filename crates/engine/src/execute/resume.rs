@@ -6,7 +6,7 @@ use super::lease::{LeaseKeeper, LeaseLost};
 use super::run::{self, ChangeRun};
 use super::{ChangeChannels, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
-use crate::docker::{EditState, ServiceRevision};
+use crate::docker::{ServiceRevision, SpecEditState};
 use crate::identity;
 use pinnace_core::change::{ChangeEventKind, Order, Progress, Question};
 use pinnace_core::journal::{ChangeState, Direction, Slot, UnitState, UpdateIntent, VERSION};
@@ -101,8 +101,8 @@ impl ChangeRun {
         while let Some(revision) = self.read_for_update(&unit, &mut tries).await? {
             if revision.index() > post.index {
                 let goal = match post.direction {
-                    Direction::Forward => EditState::After,
-                    Direction::Back => EditState::Before,
+                    Direction::Forward => SpecEditState::After,
+                    Direction::Back => SpecEditState::Before,
                 };
                 landed = revision.edit_state(&unit.edits) == goal;
                 if !landed {
@@ -148,7 +148,7 @@ impl ChangeRun {
         );
         let state = match post.direction {
             // Another client changed the service after that POST.
-            _ if revision.edit_state(&unit.edits) == EditState::Diverged => UnitState::Superseded,
+            _ if revision.edit_state(&unit.edits) == SpecEditState::Diverged => UnitState::Superseded,
             Direction::Forward if !engine_went_back => UnitState::Untouched,
             _ => UnitState::Failed,
         };

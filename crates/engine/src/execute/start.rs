@@ -7,7 +7,7 @@ use super::plan_summary::summary;
 use super::run::{ChangeRun, OwnedLease};
 use super::{ChangeChannels, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
-use crate::docker::{DockerError, EditState};
+use crate::docker::{DockerError, SpecEditState};
 use crate::identity;
 use crate::journal::{ClaimResult, Liveness};
 use pinnace_core::change::{ChangeEventKind, Progress};
@@ -84,7 +84,7 @@ async fn still_holds(cluster: &Cluster, plan: &Plan) -> Result<(), StartRefusal>
             }
             Err(fault) => return Err(StartRefusal::Fault(fault)),
         };
-        if revision.edit_state(&unit.edits) == EditState::Diverged {
+        if revision.edit_state(&unit.edits) == SpecEditState::Diverged {
             let moved =
                 format!("service {} runs {} now, not {}", unit.service, revision.service.image(), unit.from.image);
             return Err(StartRefusal::Stale { moved });

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::lease::LeaseLost;
 use super::run::{ChangeRun, NO_WRITES};
-use crate::docker::{DockerError, EditState, RegistryAuthFrom, ServiceRevision, TaskFilter};
+use crate::docker::{DockerError, RegistryAuthFrom, ServiceRevision, SpecEditState, TaskFilter};
 use pinnace_core::change::{ChangeEventKind, UnitPhase, overtaken};
 use pinnace_core::journal::{Direction, UnitState, UpdateIntent};
 use pinnace_core::plan::Unit;
@@ -75,8 +75,8 @@ impl ChangeRun {
     /// harmless.
     async fn bring(&mut self, at: usize, unit: &Unit, direction: Direction) -> Result<UpdateResult, LeaseLost> {
         let (goal, origin) = match direction {
-            Direction::Forward => (EditState::After, EditState::Before),
-            Direction::Back => (EditState::Before, EditState::After),
+            Direction::Forward => (SpecEditState::After, SpecEditState::Before),
+            Direction::Back => (SpecEditState::Before, SpecEditState::After),
         };
         let state = if direction == Direction::Forward { UnitState::Updating } else { UnitState::RollingBack };
         let mut tries = 0;

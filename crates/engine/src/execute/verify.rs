@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::lease::LeaseLost;
 use super::run::ChangeRun;
 use super::unit::image_of;
-use crate::docker::{EditState, ServiceRevision};
+use crate::docker::{ServiceRevision, SpecEditState};
 use pinnace_core::change::{AssignedNode, ChangeEventKind, ImageLookups, UnitPhase, cause};
 use pinnace_core::check::{preconditions, refusal};
 use pinnace_core::finding::Severity;
@@ -65,7 +65,7 @@ impl ChangeRun {
             return Ok(false);
         }
         let revision = self.read_for_update(unit, &mut 0).await?;
-        Ok(revision.is_none_or(|revision| revision.edit_state(&unit.edits) == EditState::After))
+        Ok(revision.is_none_or(|revision| revision.edit_state(&unit.edits) == SpecEditState::After))
     }
 
     async fn image(&self, image: &ImageRef) -> Fact<ResolvedImage> {

@@ -21,7 +21,7 @@ use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::error::ConnectError;
-use super::tls::TlsConfigProvider;
+use super::tls_setup::TlsConfigProvider;
 
 /// The delay after which a host's next address is tried besides the last (RFC 8305, "Happy Eyeballs").
 const STAGGER: Duration = Duration::from_millis(250);

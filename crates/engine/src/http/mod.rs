@@ -5,11 +5,11 @@
 mod connector;
 mod error;
 mod pool;
-mod tls;
+mod tls_setup;
 
 pub use self::connector::MemoryOpener;
 pub(crate) use self::connector::{Connection, Connector};
 pub(crate) use self::error::{ConnectError, deepest, find};
 pub(crate) use self::pool::{HttpResponse, PooledClient, pool};
-pub use self::tls::install_crypto;
-pub(crate) use self::tls::{TlsConfigProvider, client_config, system_roots};
+pub use self::tls_setup::install_crypto;
+pub(crate) use self::tls_setup::{TlsConfigProvider, client_config, system_roots};

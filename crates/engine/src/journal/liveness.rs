@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Journal;
 use crate::docker::DockerError;
 use crate::identity;
-use pinnace_core::journal::{Slot, SlotInactivity};
+use pinnace_core::journal::{Slot, SlotIdleTimer};
 
 /// The interval between two reads of a slot.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,7 +40,7 @@ impl Journal {
             return Ok(Liveness::Unresponsive);
         }
         let clock = self.clock();
-        let (mut still, mut failed) = (SlotInactivity::default(), 0);
+        let (mut still, mut failed) = (SlotIdleTimer::default(), 0);
         loop {
             let asked = clock.boottime();
             match self.slot(&slot.config).await {

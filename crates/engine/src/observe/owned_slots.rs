@@ -6,14 +6,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::journal::{Journal, is_given_up};
-use pinnace_core::journal::{Slot, SlotInactivity};
+use pinnace_core::journal::{Slot, SlotIdleTimer};
 
 /// The interval between two reads of the open slots.
 const LOOK: Duration = Duration::from_secs(3);
 
 /// The slots that have an owner, by their config's id.
 pub(super) struct OwnedSlots {
-    slots: BTreeMap<String, SlotInactivity>,
+    slots: BTreeMap<String, SlotIdleTimer>,
     next: Instant,
 }
 

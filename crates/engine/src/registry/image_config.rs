@@ -16,7 +16,7 @@ const MANY: usize = 1000;
 
 /// An image configuration, with the parts that describe the manifest kept apart.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct ImageConfigBlob {
+pub(super) struct ParsedImageConfig {
     /// The platform that the image is built for; `None` where the configuration does not name one.
     pub platform: Option<Platform>,
     /// The digests of the uncompressed layers, the lowest first; `None` for a digest of an unknown kind.
@@ -35,7 +35,7 @@ pub(super) fn short(text: &str) -> String {
 }
 
 /// Reads a configuration; a body that is not JSON gives an empty one.
-pub(super) fn read(body: &[u8]) -> ImageConfigBlob {
+pub(super) fn read(body: &[u8]) -> ParsedImageConfig {
     let all: Value = serde_json::from_slice(body).unwrap_or_default();
     let platform = Platform::new(&text(&all["os"]), &text(&all["architecture"]));
     let diff_ids = items(&all["rootfs"]["diff_ids"]).map(|it| Digest::parse(it.as_str()?)).collect();
@@ -58,7 +58,7 @@ pub(super) fn read(body: &[u8]) -> ImageConfigBlob {
         history: items(&all["history"]).take(MANY).map(step).collect(),
     };
     let known = !platform.is_unknown() && !platform.os.is_empty();
-    ImageConfigBlob { platform: known.then_some(platform), diff_ids, config }
+    ParsedImageConfig { platform: known.then_some(platform), diff_ids, config }
 }
 
 fn text(value: &Value) -> String {
@@ -180,7 +180,7 @@ mod tests {
             r#"{"os":"","architecture":"","config":null,"rootfs":[],"history":{}}"#,
             r#"{"config":{"Env":7,"Cmd":{},"Labels":[],"ExposedPorts":"x","Healthcheck":[]}}"#,
         ] {
-            assert_eq!(read(body.as_bytes()), ImageConfigBlob::default(), "{body}");
+            assert_eq!(read(body.as_bytes()), ParsedImageConfig::default(), "{body}");
         }
         let none = br#"{"config":{"Healthcheck":{"Test":["NONE"]}}}"#;
         assert_eq!(read(none).config.health, Vec::<String>::new());

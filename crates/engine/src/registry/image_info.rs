@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::RegistryClientInner;
-use super::manifest::{Manifest, ParsedImageManifest};
+use super::manifest_parser::{Manifest, ParsedImageManifest};
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::registry::{ImageInfo, ImageLayer, IndexEntry, LookupError};
 

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 use super::auth::{self, Challenge};
 use super::error::{RegistryHttpError, refusal};
 use super::http::{HttpResponse, StreamedResponse};
-use super::image_config::{self, ImageConfigBlob};
-use super::manifest::{self, Manifest};
+use super::image_config::{self, ParsedImageConfig};
+use super::manifest_parser::{self, Manifest};
 use super::{RegistryClientInner, lock};
 use crate::credentials::RegistryCredential;
 use pinnace_core::image::{Digest, ImageRef, Platform};
@@ -43,12 +43,10 @@ pub(super) struct RepositoryAuth {
 
 impl RegistryClientInner {
     /// Resolves a reference: HEAD by tag or digest, then GET of the manifest if that digest is not cached.
-    ///
-    /// A failed HEAD decides nothing, but for a rate limit: some registries answer it with 403, 404 or 405 where GET
-    /// serves the manifest (crazy-max/diun#1614), and others give the reason only in a body, which HEAD does not have.
+    /// A failed HEAD decides nothing, but for a rate limit: a GET may serve it, or say why not (crazy-max/diun#1614).
     pub(super) async fn learn(&self, image: &ImageRef) -> Result<ResolvedImage, LookupError> {
         let path = format!("manifests/{}", image.wanted());
-        let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest::accepted()).await?;
+        let head = self.ask(image, Method::HEAD, self.uri(image, &path)?, &manifest_parser::accepted()).await?;
         let named = match head.status {
             StatusCode::OK => digest_header(&head),
             // A GET of a manifest counts as a pull at Docker Hub.
@@ -56,14 +54,13 @@ impl RegistryClientInner {
             _ => None,
         };
         let (digest, kind, body) = if let Some(digest) = named {
-            (digest, manifest::content_type(&head.headers), None)
+            (digest, manifest_parser::content_type(&head.headers), None)
         } else {
-            let (digest, answer) = self.get(image, &path, &manifest::accepted()).await?;
-            (digest, manifest::content_type(&answer.headers), Some(answer.body))
+            let (digest, answer) = self.get(image, &path, &manifest_parser::accepted()).await?;
+            (digest, manifest_parser::content_type(&answer.headers), Some(answer.body))
         };
-        // What is no manifest is told as that before its digest is compared.
-        if body.as_ref().is_some_and(|body| manifest::read(body) == Manifest::Other) {
-            return Err(manifest::no_manifest(&kind));
+        if body.as_ref().is_some_and(|body| manifest_parser::read(body) == Manifest::Other) {
+            return Err(manifest_parser::no_manifest(&kind));
         }
         if let Some(wanted) = image.digest.as_ref().filter(|wanted| **wanted != digest) {
             return Err(LookupError::Other(format!("asked for {wanted}, {} answered with {digest}", image.host)));
@@ -79,7 +76,7 @@ impl RegistryClientInner {
                 fact.size = single.size;
                 fact.platforms = self.platform(image, single).await?.map(|platform| vec![platform]);
             }
-            Manifest::Other => return Err(manifest::no_manifest(&kind)),
+            Manifest::Other => return Err(manifest_parser::no_manifest(&kind)),
         }
         fact.allowance = lock(&self.allowances).get(&image.host).copied();
         Ok(fact)
@@ -88,7 +85,7 @@ impl RegistryClientInner {
     async fn platform(
         &self,
         image: &ImageRef,
-        single: &manifest::ParsedImageManifest,
+        single: &manifest_parser::ParsedImageManifest,
     ) -> Result<Option<Platform>, LookupError> {
         let Some(config) = &single.config else { return Ok(None) };
         match self.configuration(image, config).await {
@@ -111,9 +108,12 @@ impl RegistryClientInner {
         let read = cell.get_or_try_init(|| async {
             let body = match body {
                 Some(body) => body,
-                None => self.get_checked(image, &format!("manifests/{digest}"), &manifest::accepted(), digest).await?,
+                None => {
+                    self.get_checked(image, &format!("manifests/{digest}"), &manifest_parser::accepted(), digest)
+                        .await?
+                }
             };
-            Ok(Arc::new(manifest::read(&body)))
+            Ok(Arc::new(manifest_parser::read(&body)))
         });
         read.await.cloned()
     }
@@ -123,7 +123,7 @@ impl RegistryClientInner {
         &self,
         image: &ImageRef,
         digest: &Digest,
-    ) -> Result<Arc<ImageConfigBlob>, LookupError> {
+    ) -> Result<Arc<ParsedImageConfig>, LookupError> {
         let cell = self.configs.cell(digest);
         let read = cell.get_or_try_init(|| async {
             let body = self.get_checked(image, &format!("blobs/{digest}"), "*/*", digest).await?;

@@ -15,7 +15,7 @@ mod image_info;
 mod image_requests;
 mod image_resolver;
 mod layers;
-mod manifest;
+mod manifest_parser;
 mod ping;
 mod rootfs;
 mod single_flight;
@@ -36,10 +36,10 @@ pub use self::connection_policy::{ConnectionPolicy, RegistryLimits, RegistrySett
 pub use self::downloader::Downloader;
 pub use self::error::RegistryConnectError;
 pub use self::http::{MemoryPipe, RegistryTransport};
-use self::image_config::ImageConfigBlob;
+use self::image_config::ParsedImageConfig;
 pub(crate) use self::image_resolver::ImageResolver;
 pub use self::layers::LayerLimits;
-use self::manifest::Manifest;
+use self::manifest_parser::Manifest;
 use self::single_flight::SingleFlight;
 pub use self::tls::{DOCKER_CERTS, RegistryTls};
 use crate::credentials::{CredentialStore, RegistryCredential};
@@ -61,7 +61,7 @@ struct RegistryClientInner {
     /// The semaphores that limit concurrent requests, by host.
     turns: Mutex<HashMap<String, Arc<Semaphore>>>,
     manifests: DigestCache<Manifest>,
-    configs: DigestCache<ImageConfigBlob>,
+    configs: DigestCache<ParsedImageConfig>,
     /// The last rate limit that each host reported.
     allowances: Mutex<HashMap<String, RateLimit>>,
     /// The authorization headers in use, by host and repository.

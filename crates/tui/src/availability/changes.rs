@@ -4,7 +4,7 @@ use crate::action::Action;
 use crate::clusters::ClusterId;
 use crate::rollback_target::{is_choice, selected_service};
 use crate::screens::candidates::state as earlier;
-use crate::screens::change::derived::shown;
+use crate::screens::change::selectors::shown;
 use crate::screens::change::state::{ChangeStage, ShownChange, StopRequest};
 use crate::screens::pins::completion::under_cursor;
 use crate::screens::pins::state::PinsMode;
@@ -117,9 +117,8 @@ pub(crate) fn on_pins(state: &State, action: Action) -> Result<(), Unavailable> 
 pub(crate) fn on_plan(state: &State, screen: &PlanState, action: Action) -> Result<(), Unavailable> {
     let plan = &screen.shown.plan;
     match action {
-        Action::Apply => {
-            crate::screens::plan::derived::obstacle(state, screen).map_or(Ok(()), |why| Err(Unavailable::Obstacle(why)))
-        }
+        Action::Apply => crate::screens::plan::selectors::obstacle(state, screen)
+            .map_or(Ok(()), |why| Err(Unavailable::Obstacle(why))),
         Action::Acknowledge if plan.warnings() == 0 => Err(Unavailable::NoWarnings),
         Action::AcceptUnverified if plan.unchecked().next().is_none() => Err(Unavailable::AllVerified),
         Action::NextTrouble | Action::PreviousTrouble if plan.findings.is_empty() => Err(Unavailable::NothingWrong),

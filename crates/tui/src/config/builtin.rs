@@ -1,6 +1,6 @@
 //! The compiled-in keymaps and themes; their files also serve as documentation.
 
-use super::inheritance::FileSet;
+use super::inheritance::FileCatalog;
 use super::source_text::SourceText;
 use super::{keymap, theme};
 
@@ -21,10 +21,10 @@ pub(crate) const KEYMAPS: &[SourceText<'static>] = texts!["keymaps/default.toml"
 pub(crate) const THEMES: &[SourceText<'static>] =
     texts!["themes/night.toml", "themes/day.toml", "themes/contrast.toml", "themes/ansi16.toml"];
 
-pub(super) fn keymaps<'t>(user: &'t [SourceText<'t>]) -> FileSet<'t> {
+pub(super) fn keymaps<'t>(user: &'t [SourceText<'t>]) -> FileCatalog<'t> {
     keymap::shelf(KEYMAPS, user)
 }
 
-pub(super) fn themes<'t>(user: &'t [SourceText<'t>]) -> FileSet<'t> {
+pub(super) fn themes<'t>(user: &'t [SourceText<'t>]) -> FileCatalog<'t> {
     theme::shelf(THEMES, user)
 }

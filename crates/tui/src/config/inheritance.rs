@@ -11,7 +11,7 @@ const NOTHING: &str = "none";
 /// The compiled-in files of one kind and the user's own; a user's file takes precedence over a compiled-in one
 /// of the same name.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct FileSet<'t> {
+pub(super) struct FileCatalog<'t> {
     /// The word for such a file in messages, such as `theme`.
     pub word: &'static str,
     /// The name of the compiled-in file that all others inherit from by default.
@@ -27,7 +27,7 @@ pub(super) struct ParsedFile<'t> {
     pub table: DeTable<'t>,
 }
 
-impl<'t> FileSet<'t> {
+impl<'t> FileCatalog<'t> {
     /// Lists each name once, compiled-in ones first.
     pub(super) fn names(&self) -> Vec<&'t str> {
         let mut names: Vec<&'t str> = Vec::new();
@@ -126,7 +126,7 @@ mod tests {
         &[SourceText { file: "root.toml", text: "" }, SourceText { file: "other.toml", text: "inherits = \"root\"" }];
 
     fn chain(name: &str, user: &[SourceText<'_>]) -> (String, Vec<String>) {
-        let shelf = FileSet { word: "theme", root: "root", builtin: BUILTIN, user };
+        let shelf = FileCatalog { word: "theme", root: "root", builtin: BUILTIN, user };
         let mut warnings = Vec::new();
         let layers = shelf.layers(name, &mut warnings);
         let files: Vec<_> = layers.iter().map(|layer| layer.text.file).collect();

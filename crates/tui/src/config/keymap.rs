@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use toml::de::DeValue;
 
 use super::builtin;
-use super::inheritance::{FileSet, ParsedFile};
+use super::inheritance::{FileCatalog, ParsedFile};
 use super::key::{Key, KeySequence};
 use super::source_text::{ConfigWarning, SourcePosition, SourceText, TomlEntry, in_order};
 use super::suggest::did_you_mean;
@@ -257,8 +257,8 @@ fn row(text: &SourceText<'_>, context: KeyContext, entry: &TomlEntry<'_, '_>) ->
 pub(super) const ROOT: &str = "default";
 
 /// Combines the compiled-in keymaps with the user's.
-pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileSet<'t> {
-    FileSet { word: "keymap", root: ROOT, builtin, user }
+pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileCatalog<'t> {
+    FileCatalog { word: "keymap", root: ROOT, builtin, user }
 }
 
 #[cfg(test)]

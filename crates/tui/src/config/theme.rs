@@ -11,7 +11,7 @@ pub use color_depth::ColorDepth;
 pub use role::StyleRole;
 
 use super::builtin;
-use super::inheritance::FileSet;
+use super::inheritance::FileCatalog;
 use super::source_text::{ConfigWarning, SourceText};
 
 /// The default theme, which all others inherit from.
@@ -60,8 +60,8 @@ impl Theme {
 }
 
 /// Combines the compiled-in themes with the user's.
-pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileSet<'t> {
-    FileSet { word: "theme", root: ROOT, builtin, user }
+pub(super) fn shelf<'t>(builtin: &'static [SourceText<'static>], user: &'t [SourceText<'t>]) -> FileCatalog<'t> {
+    FileCatalog { word: "theme", root: ROOT, builtin, user }
 }
 
 #[cfg(test)]

@@ -190,7 +190,7 @@ pub(crate) fn selection(state: &State) -> Selection<'_> {
         Some(Screen::Pins(screen)) => screen.selection(cluster(screen.cluster)),
         Some(Screen::Plan(screen)) => screen.selection(cluster(screen.cluster)),
         Some(Screen::Change(screen)) => {
-            screen.selection(change::derived::shown(state, screen).as_ref(), cluster(screen.cluster))
+            screen.selection(change::selectors::shown(state, screen).as_ref(), cluster(screen.cluster))
         }
         Some(Screen::Candidates(screen)) => screen.selection(cluster(screen.cluster)),
         Some(Screen::Image(screen)) => screen.selection(),
@@ -215,7 +215,7 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 /// Returns the ids of the services whose tasks the top screen shows.
 pub(crate) fn in_view(state: &State) -> Vec<String> {
     match state.screens.last() {
-        None => fleet::derived::visible(state).filter_map(|row| row.service.clone()).collect(),
+        None => fleet::selectors::visible(state).filter_map(|row| row.service.clone()).collect(),
         Some(Screen::Service(screen)) => vec![screen.service.clone()],
         Some(Screen::Candidates(screen)) => vec![screen.service.clone()],
         Some(Screen::Logs(screen)) => vec![screen.service.clone()],
@@ -234,14 +234,14 @@ fn of_group(state: &State, cluster: ClusterId, group: &GroupKey) -> Vec<String> 
 /// Returns the queries for what the top screen needs and does not know yet: change records, images, tags.
 pub(crate) fn queries(state: &State) -> BTreeSet<FactQuery> {
     match state.screens.last() {
-        None => fleet::derived::queries(state),
-        Some(Screen::Service(screen)) => service::derived::queries(state, screen),
-        Some(Screen::History(screen)) => history::derived::queries(state, screen),
-        Some(Screen::Pins(screen)) => pins::derived::queries(state, screen),
+        None => fleet::selectors::queries(state),
+        Some(Screen::Service(screen)) => service::selectors::queries(state, screen),
+        Some(Screen::History(screen)) => history::selectors::queries(state, screen),
+        Some(Screen::Pins(screen)) => pins::selectors::queries(state, screen),
         Some(Screen::Plan(screen)) => screen.queries().clone(),
-        Some(Screen::Change(screen)) => change::derived::queries(state, screen),
-        Some(Screen::Candidates(screen)) => candidates::derived::queries(state, screen),
-        Some(Screen::Image(screen)) => image::derived::queries(state, screen),
+        Some(Screen::Change(screen)) => change::selectors::queries(state, screen),
+        Some(Screen::Candidates(screen)) => candidates::selectors::queries(state, screen),
+        Some(Screen::Image(screen)) => image::selectors::queries(state, screen),
         Some(Screen::Logs(_)) => BTreeSet::new(),
     }
 }

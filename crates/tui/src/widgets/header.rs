@@ -12,7 +12,7 @@ use crate::banner::banner;
 use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens;
-use crate::screens::change::derived as change;
+use crate::screens::change::selectors as change;
 use crate::state::{Screen, State, WriteProtection};
 use pinnace_core::journal::ChangeLog;
 use pinnace_core::plan::plural;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
-use pinnace_core::plan::{ChangeRecord, ImageWithDigest, Plan, PlanKind, Unit, UnitAction};
+use pinnace_core::plan::{ChangeRecord, Plan, PlanKind, SpecImage, Unit, UnitAction};
 use pinnace_core::swarm::{
     Availability, EditableFields, Node, NodeState, RestartCondition, Role, Service, ServiceMode, SpecField, Task,
     TaskState, UntouchedHash, UpdatePolicy, UpdateState, UpdateStatus,
@@ -270,8 +270,8 @@ fn unit((service, member, from, to): &(&str, &str, &str, &str)) -> Unit {
         member: (*member).into(),
         node: "mgr-2".into(),
         action: UnitAction::Update,
-        from: ImageWithDigest::new(from),
-        to: ImageWithDigest::new(to),
+        from: SpecImage::new(from),
+        to: SpecImage::new(to),
         reasons: Vec::new(),
         effect: pinnace_core::plan::TaskImpact::default(),
         edits: Vec::new(),

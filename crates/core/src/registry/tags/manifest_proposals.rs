@@ -47,9 +47,9 @@ pub fn proposals(manifest: &VersionManifest, component: &str, wish: &ProposalInp
     asked.into_iter().chain(newer.into_iter().map(|entry| ProposedImage::of(entry, true))).collect()
 }
 
-type ManifestMatch<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
+type VersionMatches<'m> = (Option<&'m VersionEntry>, Vec<&'m VersionEntry>);
 
-fn postgres<'m>(manifest: &'m VersionManifest, wish: &ProposalInput<'_>) -> ManifestMatch<'m> {
+fn postgres<'m>(manifest: &'m VersionManifest, wish: &ProposalInput<'_>) -> VersionMatches<'m> {
     let tag = wish.runs.and_then(|image| PgEdgeTag::parse(image.tag.as_deref()?));
     let running = || wish.runs.and_then(|image| manifest.of_image(image)).map(|(_, entry)| entry);
     let version = wish.postgres.and_then(Version::parse);
@@ -67,7 +67,7 @@ fn postgres<'m>(manifest: &'m VersionManifest, wish: &ProposalInput<'_>) -> Mani
     (of_version.rfind(fits), manifest.newer(&version, spock.map(|spock| spock.major())))
 }
 
-fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &ProposalInput<'_>) -> ManifestMatch<'m> {
+fn other<'m>(manifest: &'m VersionManifest, component: &str, wish: &ProposalInput<'_>) -> VersionMatches<'m> {
     let Some(image) = wish.runs else { return (None, Vec::new()) };
     let entries = manifest.components.get(component).map_or(&[][..], Vec::as_slice);
     let listed = manifest.of_image(image).filter(|(name, _)| *name == component).map(|(_, entry)| &entry.version);

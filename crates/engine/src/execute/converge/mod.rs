@@ -8,7 +8,7 @@ use std::time::Duration;
 use self::watch::{UnitReading, UnitWatch};
 use super::lease::LeaseLost;
 use super::run::ChangeRun;
-use crate::docker::{DockerError, EditState, TaskFilter};
+use crate::docker::{DockerError, SpecEditState, TaskFilter};
 use pinnace_core::change::{
     ChangeEventKind, EditedFieldsState, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitProgress, UnitVerdict,
     after, assess, meddled, stuck,
@@ -237,7 +237,7 @@ impl ChangeRun {
         if now.saturating_sub(since) < self.options.settle {
             return false;
         }
-        let goal = if watch.direction == Direction::Forward { EditState::After } else { EditState::Before };
+        let goal = if watch.direction == Direction::Forward { SpecEditState::After } else { SpecEditState::Before };
         let revision = self.cluster.docker.get_for_update(&watch.unit.service_id).await;
         revision.is_ok_and(|revision| revision.edit_state(&watch.unit.edits) == goal)
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::docker::{EditState, ServiceRevision};
+use crate::docker::{ServiceRevision, SpecEditState};
 use crate::execute::unit::image_of;
 use pinnace_core::change::{AssignedNode, EditedFieldsState, UnitObservation};
 use pinnace_core::journal::Direction;
@@ -64,9 +64,13 @@ impl UnitWatch {
     /// Returns the state of the edited places, relative to the direction of the unit.
     pub fn spot(&self, revision: &ServiceRevision) -> EditedFieldsState {
         match (revision.edit_state(&self.unit.edits), self.direction) {
-            (EditState::After, Direction::Forward) | (EditState::Before, Direction::Back) => EditedFieldsState::Target,
-            (EditState::Before, Direction::Forward) | (EditState::After, Direction::Back) => EditedFieldsState::Origin,
-            (EditState::Diverged, _) => EditedFieldsState::Diverged,
+            (SpecEditState::After, Direction::Forward) | (SpecEditState::Before, Direction::Back) => {
+                EditedFieldsState::Target
+            }
+            (SpecEditState::Before, Direction::Forward) | (SpecEditState::After, Direction::Back) => {
+                EditedFieldsState::Origin
+            }
+            (SpecEditState::Diverged, _) => EditedFieldsState::Diverged,
         }
     }
 

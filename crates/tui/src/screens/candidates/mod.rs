@@ -1,6 +1,6 @@
 //! The rollback candidates of a service, as a screen.
 
-pub(crate) mod derived;
+pub(crate) mod selectors;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

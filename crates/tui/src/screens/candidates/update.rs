@@ -3,7 +3,7 @@
 use crate::action::Action;
 use crate::dialogs::state::{Dialog, TextDialog};
 use crate::msg::Effect;
-use crate::screens::candidates::derived::{listable, page};
+use crate::screens::candidates::selectors::{listable, page};
 use crate::screens::candidates::state as earlier;
 use crate::screens::candidates::state::{CandidatesState, about, goal};
 use crate::selection::Selection;

@@ -13,7 +13,7 @@ use ratatui::text::Line;
 
 use crate::config::{StyleRole, Theme};
 use crate::layout;
-use crate::screens::candidates::derived::page;
+use crate::screens::candidates::selectors::page;
 use crate::screens::candidates::state::{CandidatesState, about, pullable};
 use crate::state::{ClusterState, State};
 use pinnace_core::history::{Pullable, RollbackCandidate, RunResult};

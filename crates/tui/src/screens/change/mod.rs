@@ -1,8 +1,8 @@
 //! The screen of a change: running, unfinished or finished.
 
-pub(crate) mod derived;
 pub(crate) mod other_clients;
 mod selection;
+pub(crate) mod selectors;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

@@ -5,7 +5,7 @@ use crate::availability::rollback_goal;
 use crate::clusters::ClusterId;
 use crate::dialogs::state::{ActionToConfirm, Confirmation, Dialog, TextDialog};
 use crate::msg::Effect;
-use crate::screens::change::derived::{at_work, shown};
+use crate::screens::change::selectors::{at_work, shown};
 use crate::screens::change::state::{
     ChangeId, ChangeScreenState, ChangeStage, LocalChange, ShownChange, StopRequest, describe, find, mode, open_in,
     target, unit_name,

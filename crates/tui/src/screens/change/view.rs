@@ -17,8 +17,8 @@ use ratatui::text::Line;
 
 use crate::action::{Action, KeyContext};
 use crate::config::{StyleRole, Theme};
-use crate::screens::change::derived::shown;
 use crate::screens::change::other_clients;
+use crate::screens::change::selectors::shown;
 use crate::screens::change::state::{
     ChangeScreenState, ChangeStage, ShownChange, describe, image_at, target, unit_name,
 };

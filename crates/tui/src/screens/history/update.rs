@@ -10,7 +10,7 @@ use crate::layout;
 use crate::layout::scrolled;
 use crate::msg::Effect;
 use crate::screens::change::state::ChangeId;
-use crate::screens::history::derived::items;
+use crate::screens::history::selectors::items;
 use crate::screens::history::state::HistoryRow;
 use crate::screens::history::state::{HistoryScope, HistoryState};
 use crate::selection::Selection;

@@ -7,7 +7,7 @@ use ratatui::text::Line;
 use crate::config::{StyleRole, Theme};
 use crate::layout;
 use crate::screens::change::state::unit_name;
-use crate::screens::history::derived::items;
+use crate::screens::history::selectors::items;
 use crate::screens::history::state::HistoryState;
 use crate::screens::history::state::{HistoryRow, group_name, what};
 use crate::state::State;

@@ -1,6 +1,6 @@
 //! The image screen: the details and files of an image.
 
-pub(crate) mod derived;
+pub(crate) mod selectors;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

@@ -3,9 +3,9 @@
 pub mod completion;
 pub(crate) mod completion_update;
 pub(crate) mod completion_view;
-pub(crate) mod derived;
 pub(crate) mod editor;
 pub(crate) mod editor_view;
+pub(crate) mod selectors;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

@@ -1,6 +1,6 @@
 //! The plan screen: review, options and apply.
 
-pub(crate) mod derived;
+pub(crate) mod selectors;
 pub mod state;
 pub(crate) mod update;
 pub(crate) mod view;

@@ -235,7 +235,7 @@ fn left_out(plan: &Plan) -> Vec<String> {
 pub(crate) fn apply(state: &mut State, effects: &mut Vec<Effect>) {
     state.modal = None;
     let Some(Screen::Plan(screen)) = state.screens.last() else { return };
-    if let Some(why) = crate::screens::plan::derived::obstacle(state, screen) {
+    if let Some(why) = crate::screens::plan::selectors::obstacle(state, screen) {
         return state.say(Severity::Warning, format!("not applied: {why}"), "");
     }
     let (cluster, plan, why) = (screen.cluster, screen.shown.plan.clone(), screen.why.clone());

@@ -104,7 +104,7 @@ pub(crate) fn missing(group: &GroupKey, entry: &ChangeEntry, unit: &Unit) -> Ser
 }
 
 /// Returns the image on which a change left a unit.
-fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::ImageWithDigest {
+fn left_by<'a>(entry: &ChangeEntry, unit: &'a Unit) -> &'a pinnace_core::plan::SpecImage {
     let units = entry.record.iter().flat_map(|record| &record.plan.units);
     let at = units.into_iter().position(|one| one.service == unit.service).unwrap_or(0);
     let moved = matches!(entry.unit_state(at), UnitState::Done | UnitState::Failed | UnitState::Updating);

@@ -24,7 +24,7 @@ use pinnace_core::swarm::{Service, UntouchedHash};
 
 /// The state of a service with regard to a unit's edits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EditState {
+pub enum SpecEditState {
     /// Every edited place has its value from before the change.
     Before,
     /// Every edited place has its target value.
@@ -68,14 +68,14 @@ impl ServiceRevision {
         spec::rest_before(&self.spec, edits)
     }
 
-    /// Returns the state of the edited places. Edits whose two ends are equal count as [`EditState::After`].
-    pub fn edit_state(&self, edits: &[SpecEdit]) -> EditState {
+    /// Returns the state of the edited places. Edits whose two ends are equal count as [`SpecEditState::After`].
+    pub fn edit_state(&self, edits: &[SpecEdit]) -> SpecEditState {
         let all =
             |direction| edits.iter().all(|edit| spec::at(&self.spec, &edit.path) == splice::ends(edit, direction).1);
         match (all(Direction::Forward), all(Direction::Back)) {
-            (true, _) => EditState::After,
-            (false, true) => EditState::Before,
-            (false, false) => EditState::Diverged,
+            (true, _) => SpecEditState::After,
+            (false, true) => SpecEditState::Before,
+            (false, false) => SpecEditState::Diverged,
         }
     }
 }
