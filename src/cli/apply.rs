@@ -6,13 +6,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Exit;
-use super::args::{ApplyArgs, OnFailureArg, PinEditArgs, PlanApplyArgs, PlanArgs};
+use super::args::{OnFailureArg, PinEditArgs, PlanApplyArgs, PlanArgs, SharedApplyArgs};
 use super::out::Out;
 use super::plan_goal::{self, DriftChoice};
 use super::planning::{self, PlanWithInput};
 use super::session::{CliContext, Failure, Session, usage};
 use pinnace_core::change::{
-    ChangeEvent, ChangeEventKind, ExecutionSettings, OnFailure as Rule, Order, Progress, UnitPhase, UnitProgress,
+    ChangeEvent, ChangeEventKind, ExecutionSettings, OnFailure as Rule, OperatorCommand, Progress, UnitPhase,
+    UnitProgress,
 };
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
@@ -36,7 +37,7 @@ pub async fn apply(
     group: &str,
     (edit, settle): (&PinEditArgs, Option<DriftChoice>),
     ways: &PlanArgs,
-    how: &ApplyArgs,
+    how: &SharedApplyArgs,
     json: bool,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
@@ -98,7 +99,7 @@ async fn towards(
     carry_out(&session, drawn.draft, &how.apply, how.json).await
 }
 
-async fn carry_out(session: &Session, draft: PlanDraft, how: &ApplyArgs, json: bool) -> Result<Exit, Failure> {
+async fn carry_out(session: &Session, draft: PlanDraft, how: &SharedApplyArgs, json: bool) -> Result<Exit, Failure> {
     let plan = &draft.plan;
     if !json {
         session.out.plan(plan);
@@ -122,7 +123,7 @@ async fn carry_out(session: &Session, draft: PlanDraft, how: &ApplyArgs, json: b
 }
 
 /// Prints why a plan must not be applied to the error stream, and returns the exit code; `None` if it may be applied.
-fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
+fn obstacle(out: &Out, draft: &PlanDraft, how: &SharedApplyArgs) -> Option<Exit> {
     let plan = &draft.plan;
     let blocked = plan.units.iter().filter(|unit| unit.action == UnitAction::Blocked).count();
     let active = plan.active().count();
@@ -143,7 +144,7 @@ fn obstacle(out: &Out, draft: &PlanDraft, how: &ApplyArgs) -> Option<Exit> {
 }
 
 /// Returns the options for applying a change, from the flags, the kind of group and the settings.
-pub fn options(session: &Session, group: &GroupKey, how: &ApplyArgs, by: String) -> ExecuteOptions {
+pub fn options(session: &Session, group: &GroupKey, how: &SharedApplyArgs, by: String) -> ExecuteOptions {
     let on_failure = match (how.on_failure, group.kind) {
         (Some(OnFailureArg::RollBackAll), _) | (None, GroupKind::Stack | GroupKind::Service) => Rule::RollBackAll,
         (Some(OnFailureArg::RollBackUnit), _) | (None, GroupKind::Database) => Rule::RollBackUnit,
@@ -205,7 +206,7 @@ pub async fn follow(
 }
 
 /// Orders the change to stop after the current unit on the first signal, and to detach at once on the second.
-async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
+async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<OperatorCommand>) {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut term), Ok(mut hup), Ok(mut int)) =
         (signal(SignalKind::terminate()), signal(SignalKind::hangup()), signal(SignalKind::interrupt()))
@@ -216,9 +217,9 @@ async fn stop_on_signal(out: Out, orders: mpsc::UnboundedSender<Order>) {
     let mut next = async || tokio::select! { _ = term.recv() => (), _ = hup.recv() => (), _ = int.recv() => () };
     next().await;
     out.note("stopping after the current unit; a second signal detaches from the change at once");
-    let _ = orders.send(Order::Stop);
+    let _ = orders.send(OperatorCommand::Stop);
     next().await;
-    let _ = orders.send(Order::Detach);
+    let _ = orders.send(OperatorCommand::Detach);
     std::future::pending::<()>().await;
 }
 

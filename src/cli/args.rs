@@ -123,7 +123,7 @@ pub struct AckArgs {
 /// Options for applying a plan.
 #[derive(Clone, Debug, ClapArgs)]
 #[command(next_help_heading = "Apply")]
-pub struct ApplyArgs {
+pub struct SharedApplyArgs {
     /// Acknowledgements given in advance
     #[command(flatten)]
     pub ack: AckArgs,
@@ -161,7 +161,7 @@ pub struct PlanApplyArgs {
     pub plan: PlanArgs,
     /// Options for applying the plan
     #[command(flatten)]
-    pub apply: ApplyArgs,
+    pub apply: SharedApplyArgs,
     /// Print JSON
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -292,7 +292,7 @@ pub enum Verb {
         plan: PlanArgs,
         /// Options for applying the plan
         #[command(flatten)]
-        apply: ApplyArgs,
+        apply: SharedApplyArgs,
         /// Print JSON
         #[arg(long, help_heading = "Output")]
         json: bool,
@@ -331,7 +331,7 @@ pub enum Verb {
         choice: ResumeChoice,
         /// Options for applying the plan
         #[command(flatten)]
-        apply: ApplyArgs,
+        apply: SharedApplyArgs,
         /// Print JSON
         #[arg(long, help_heading = "Output")]
         json: bool,

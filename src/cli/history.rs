@@ -2,7 +2,7 @@
 
 use super::out::{self, Out};
 use super::session::{CliContext, Failure, Session};
-use super::{Exit, candidates, local_history, record};
+use super::{Exit, local_history, record, rollback_candidates};
 use pinnace_core::journal::{ChangeEntry, ExternalDeploy, UnitState};
 use pinnace_core::plan::{Scope, Unit};
 use pinnace_core::registry::FactQuery;
@@ -41,7 +41,7 @@ pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<E
         _ => None,
     };
     let images = match service {
-        Some((group, name)) => candidates::images(&session, &mut world, group, name).await?,
+        Some((group, name)) => rollback_candidates::images(&session, &mut world, group, name).await?,
         None => Vec::new(),
     };
     let here = local_history::changes(&session, &world, only.as_ref()).await?;
@@ -56,7 +56,7 @@ pub async fn run(stage: &CliContext, what: Option<&str>, json: bool) -> Result<E
     } else {
         text(&session.out, &view);
         let now = session.cluster.docker.clock().now();
-        candidates::text(&session.out, service.map_or("", |(_, name)| name), &view.candidates, now);
+        rollback_candidates::text(&session.out, service.map_or("", |(_, name)| name), &view.candidates, now);
     }
     Ok(Exit::Done)
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::session::{Failure, Session};
-use pinnace_core::journal::local_log::{LocalChangeState, LoggedChange, fold};
+use pinnace_core::journal::local_log::{LocalClaimStatus, LoggedChange, fold};
 use pinnace_core::journal::{ChangeLog, UnitState};
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::GroupKey;
@@ -30,7 +30,7 @@ pub async fn changes(
     let all = fold(loaded.events);
     let mine = all.iter().filter(|(id, change)| {
         !known.contains(id.as_str())
-            && change.standing(None) == LocalChangeState::HereOnly
+            && change.standing(None) == LocalClaimStatus::HereOnly
             && only.is_none_or(|(group, scope)| change.group == *group && concerns(change, scope))
     });
     // Ids start with the time (`UUIDv7`), so their order is that of their age.

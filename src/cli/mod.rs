@@ -5,7 +5,6 @@
 
 mod apply;
 mod args;
-mod candidates;
 mod check;
 mod debug_log;
 mod demo;
@@ -14,13 +13,14 @@ mod history;
 mod inspect;
 mod local_history;
 mod out;
-mod pins;
 mod plan;
 mod plan_goal;
 mod planning;
 mod record;
 mod resume;
+mod rollback_candidates;
 mod session;
+mod show_pins;
 mod sim;
 mod status;
 
@@ -112,8 +112,10 @@ async fn verb(stage: &CliContext, verb: Option<Verb>) -> Result<Exit, Failure> {
         None | Some(Verb::Console) => Box::pin(console(stage)).await,
         Some(Verb::Demo) => Box::pin(demo::run(&stage.common)).await,
         Some(Verb::Status { group, json }) => status::run(stage, group.as_deref(), json).await,
-        Some(Verb::Pins { group: Some(group), permanent: true, json }) => pins::permanent(stage, &group, json).await,
-        Some(Verb::Pins { group, json, .. }) => pins::run(stage, group.as_deref(), json).await,
+        Some(Verb::Pins { group: Some(group), permanent: true, json }) => {
+            show_pins::permanent(stage, &group, json).await
+        }
+        Some(Verb::Pins { group, json, .. }) => show_pins::run(stage, group.as_deref(), json).await,
         Some(Verb::Check { explain: Some(code), json, .. }) => check::explain(&stage.out, &code, json),
         Some(Verb::Check { group, edit, json, .. }) => {
             Box::pin(check::run(stage, &group.unwrap_or_default(), &edit, json)).await

@@ -1,11 +1,11 @@
 //! `pinnace resume`: resumes, rolls back or closes an unfinished change, from any manager.
 
-use super::args::{ApplyArgs, ResumeChoice};
+use super::args::{ResumeChoice, SharedApplyArgs};
 use super::out::{self, Out};
 use super::session::{CliContext, Failure, Session, offset, usage};
 use super::{Exit, apply};
-use pinnace_core::change::{self, OfferInput, Order, Progress};
-use pinnace_core::journal::{ChangeEntry, ChangeLog, STILL, Slot};
+use pinnace_core::change::{self, OfferInput, OperatorCommand, Progress};
+use pinnace_core::journal::{ChangeEntry, ChangeLog, ChangeSlot, STILL};
 use pinnace_core::plan::ChangeRecord;
 use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::Facts;
@@ -21,7 +21,7 @@ pub async fn run(
     stage: &CliContext,
     change: &str,
     choice: &ResumeChoice,
-    how: &ApplyArgs,
+    how: &SharedApplyArgs,
     json: bool,
 ) -> Result<Exit, Failure> {
     let session = Session::open(stage)?;
@@ -63,17 +63,17 @@ pub async fn run(
     apply::follow(&session, &record.plan, start, options, json).await
 }
 
-fn order(choice: ResumeChoice) -> Option<Order> {
+fn order(choice: ResumeChoice) -> Option<OperatorCommand> {
     match choice {
-        ResumeChoice { forward: true, .. } => Some(Order::Continue),
-        ResumeChoice { roll_back: true, .. } => Some(Order::RollBack),
-        ResumeChoice { keep: true, .. } => Some(Order::KeepAsIs),
+        ResumeChoice { forward: true, .. } => Some(OperatorCommand::Continue),
+        ResumeChoice { roll_back: true, .. } => Some(OperatorCommand::RollBack),
+        ResumeChoice { keep: true, .. } => Some(OperatorCommand::KeepAsIs),
         _ => None,
     }
 }
 
 /// Prints the choices, each described by the resulting images.
-fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
+fn offer(out: &Out, slot: &ChangeSlot, record: &ChangeRecord, history: &ChangeLog) {
     out.line(&format!(
         "change {} of {} by {} is unfinished ({})",
         slot.change,
@@ -96,15 +96,17 @@ fn offer(out: &Out, slot: &Slot, record: &ChangeRecord, history: &ChangeLog) {
     out.table(&rows);
     let progress = Progress::of_slot(slot, record.plan.units.len());
     let offered = OfferInput { plan: &record.plan, progress: &progress, history, past: None, offset: offset() };
-    for (flag, order) in
-        [("--continue", Order::Continue), ("--roll-back", Order::RollBack), ("--keep", Order::KeepAsIs)]
-    {
+    for (flag, order) in [
+        ("--continue", OperatorCommand::Continue),
+        ("--roll-back", OperatorCommand::RollBack),
+        ("--keep", OperatorCommand::KeepAsIs),
+    ] {
         out.line(&format!("pinnace resume {} {flag:<11} {}", slot.change, change::offer(order, offered)));
     }
 }
 
 /// Checks that the owner shows no sign of life; a change with a live owner is not taken over.
-async fn nobody_home(session: &Session, slot: &Slot) -> Result<(), Failure> {
+async fn nobody_home(session: &Session, slot: &ChangeSlot) -> Result<(), Failure> {
     if !is_given_up(slot) {
         session.out.note(&format!("waiting {1} s for a heartbeat of {0}", slot.labels.by, STILL.as_secs()));
     }

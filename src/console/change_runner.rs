@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use tokio::sync::mpsc;
 
 use super::event_loop::MsgSender;
-use pinnace_core::change::Order;
+use pinnace_core::change::OperatorCommand;
 use pinnace_engine::cluster::Cluster;
 use pinnace_engine::docker::DockerError;
 use pinnace_engine::execute::{ChangeChannels, ExecuteOptions, ExecutionStart, RunOutcome, execute};
@@ -18,7 +18,7 @@ use pinnace_tui::msg::Msg;
 pub(super) async fn taken_over(
     cluster: &Cluster,
     change: &str,
-    order: Order,
+    order: OperatorCommand,
     silent: impl Fn(&str) -> Option<u64>,
 ) -> Result<ExecutionStart, (String, String)> {
     let fault = |fault: DockerError| (fault.to_string(), fault.hint());
@@ -53,7 +53,7 @@ impl ChangeRunner {
         remote: Cluster,
         start: ExecutionStart,
         options: ExecuteOptions,
-        orders: mpsc::UnboundedReceiver<Order>,
+        orders: mpsc::UnboundedReceiver<OperatorCommand>,
     ) {
         let (send, mut events) = mpsc::unbounded_channel();
         let running = tokio::spawn(execute(remote, start, options, ChangeChannels { orders, events: send }));

@@ -16,7 +16,7 @@ use super::event_loop::MsgSender;
 use super::external_deploys::note;
 use super::logs::follow;
 use super::start::ConsoleCluster;
-use pinnace_core::change::{ExecutionSettings, Order};
+use pinnace_core::change::{ExecutionSettings, OperatorCommand};
 use pinnace_core::finding::Severity;
 use pinnace_core::image::ImageRef;
 use pinnace_core::plan::Plan;
@@ -48,7 +48,7 @@ type InactiveSlots = Mutex<BTreeMap<String, u64>>;
 
 /// A change that this console applies: the channel for orders and the task.
 struct RunningChange {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::UnboundedSender<OperatorCommand>,
     task: JoinHandle<()>,
 }
 
@@ -139,7 +139,7 @@ impl EffectRunner {
             Effect::SavePlan { name, text } => self.save_plan(&name, text),
             Effect::Apply { cluster, plan, mode, why } => self.apply(cluster, *plan, mode, why),
             Effect::Resume { cluster, change, order, plan, mode } => self.resume(cluster, change, order, plan, mode),
-            Effect::Order { change, order, .. } => {
+            Effect::OperatorCommand { change, order, .. } => {
                 if let Some(at_work) = self.changes.get(&change) {
                     let _ = at_work.orders.send(order);
                 }
@@ -162,7 +162,7 @@ impl EffectRunner {
             }
             // The event loop performs these itself.
             Effect::Copy(text) => self.keep_copy(text),
-            Effect::Redraw | Effect::Quit => {}
+            Effect::Redraw | Effect::Suspend | Effect::Quit => {}
         }
     }
 
@@ -182,7 +182,7 @@ impl EffectRunner {
         let Self { changes, keeping, keeper, .. } = self;
         drop(keeping);
         for change in changes.values() {
-            let _ = change.orders.send(Order::Stop);
+            let _ = change.orders.send(OperatorCommand::Stop);
         }
         let tasks: Vec<_> = changes.into_values().map(|change| change.task).collect();
         for task in tasks {
@@ -234,10 +234,7 @@ impl EffectRunner {
                             all.into_iter().map(|(service, tasks)| Observation::Tasks { service, tasks }).collect()
                         })
                     }
-                    FactQuery::Record(change) => {
-                        let record = remote.journal.record(&change).await;
-                        record.map(|record| vec![Observation::Record { change, record: record.map(Box::new) }])
-                    }
+                    FactQuery::Record(change) => remote.journal.observe_record(&change).await.map(|seen| vec![seen]),
                     FactQuery::Journal => remote.journal.slots().await.map(|slots| vec![Observation::Slots(slots)]),
                     FactQuery::ExternalDeploys(group) => {
                         let swarm = remote.docker.info().await.map(|info| info.engine.swarm).unwrap_or_default();
@@ -339,7 +336,14 @@ impl EffectRunner {
         self.changes.insert(change, RunningChange { orders, task });
     }
 
-    fn resume(&mut self, cluster: ClusterId, change: String, order: Order, plan: String, mode: ExecutionSettings) {
+    fn resume(
+        &mut self,
+        cluster: ClusterId,
+        change: String,
+        order: OperatorCommand,
+        plan: String,
+        mode: ExecutionSettings,
+    ) {
         let Some(task) = self.clusters.get(&cluster).cloned() else { return };
         let (orders, given) = mpsc::unbounded_channel();
         let at_work = ChangeRunner { cluster, plan, change: change.clone(), inbox: self.inbox.clone() };

@@ -8,16 +8,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossterm::event::{self, Event};
+use rustix::process::{Signal, getpgid, getpgrp, getsid};
 use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
+use pinnace_core::finding::Severity;
 use pinnace_core::time::Time;
 use pinnace_engine::clock::now;
 use pinnace_tui::config::Key;
 use pinnace_tui::layout::TerminalSize;
 use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
-use pinnace_tui::state::State;
-use pinnace_tui::update::{TickRate, pace, update};
+use pinnace_tui::state::{Notice, State};
+use pinnace_tui::update::{self, TickRate, pace};
 
 use super::terminal::ConsoleTerminal;
 
@@ -83,12 +85,17 @@ pub fn run(
             taken += 1;
             next = if taken < BATCH { messages.try_recv().ok() } else { None };
         }
+        if follow(state, console, &mut carry_out)?.is_break() {
+            return Ok(());
+        }
         if frames.is_due(console) {
             // The frame must have the terminal's current size; a message about it may be pending or outdated.
             let size = size()?;
             if size != state.size {
                 let resize = ArrivedMsg { at: now(), msg: Msg::Resize(size) };
-                if take_in(state, resize, console, &mut carry_out)?.is_break() {
+                if take_in(state, resize, console, &mut carry_out)?.is_break()
+                    || follow(state, console, &mut carry_out)?.is_break()
+                {
                     return Ok(());
                 }
             }
@@ -108,10 +115,41 @@ fn take_in(
     if matches!(message.msg, Msg::Resize(_)) {
         console.redraw();
     }
-    for effect in update(state, message) {
+    // Whoever stopped the process may have changed the terminal since.
+    if matches!(message.msg, Msg::Continued) {
+        console.take_back()?;
+    }
+    let effects = update::take_in(state, message);
+    perform(effects, state, console, carry_out)
+}
+
+/// Works out what follows from the messages taken in, once for all of them; breaks if the console has to end.
+fn follow(
+    state: &mut State,
+    console: &mut ConsoleTerminal,
+    carry_out: &mut impl FnMut(Effect),
+) -> io::Result<ControlFlow<()>> {
+    let effects = update::follow_up(state);
+    perform(effects, state, console, carry_out)
+}
+
+fn perform(
+    effects: Vec<Effect>,
+    state: &mut State,
+    console: &mut ConsoleTerminal,
+    carry_out: &mut impl FnMut(Effect),
+) -> io::Result<ControlFlow<()>> {
+    for effect in effects {
         match effect {
             Effect::Quit => return Ok(ControlFlow::Break(())),
             Effect::Redraw => console.redraw(),
+            Effect::Suspend if has_shell() => console.suspend()?,
+            Effect::Suspend => state.note(Notice {
+                at: now(),
+                severity: Severity::Warning,
+                text: "not suspended: no shell here could continue it".to_owned(),
+                hint: "start pinnace from a shell".to_owned(),
+            }),
             Effect::Copy(text) => {
                 console.copy(&text)?;
                 carry_out(Effect::Copy(text));
@@ -197,20 +235,31 @@ fn message(event: Event) -> Option<Msg> {
     match event {
         Event::Key(key) => Key::from_event(key).map(Msg::Key),
         Event::Paste(text) => Some(Msg::Paste(text)),
-        Event::Resize(width, height) => Some(Msg::Resize(TerminalSize { width, height })),
+        Event::Resize(width, height) => Some(Msg::Resize(drawable(width, height))),
         _ => None,
     }
 }
 
-/// Turns SIGTERM and SIGHUP into messages, so that the loop can end in an orderly way.
+/// Returns whether a shell with job control started this process, so that a stopped one can be continued: the leader of
+/// the session is in another process group.
+fn has_shell() -> bool {
+    let leader = getsid(None).and_then(|leader| getpgid(Some(leader)));
+    leader.is_ok_and(|leader| leader != getpgrp())
+}
+
+/// Turns signals into messages, so that the loop can end, or give the terminal back, in an orderly way.
 pub fn watch_signals(handle: &Handle, inbox: &MsgSender) -> io::Result<()> {
     let _entered = handle.enter();
-    for kind in [SignalKind::terminate(), SignalKind::hangup()] {
+    let stop = SignalKind::from_raw(Signal::TSTP.as_raw());
+    let go_on = SignalKind::from_raw(Signal::CONT.as_raw());
+    let ends = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()];
+    let all = ends.map(|kind| (kind, Msg::Terminate)).into_iter();
+    for (kind, msg) in all.chain([(stop, Msg::Suspend), (go_on, Msg::Continued)]) {
         let mut signals = signal(kind)?;
         let inbox = inbox.clone();
         handle.spawn(async move {
             while signals.recv().await.is_some() {
-                if !inbox.send(Msg::Terminate) {
+                if !inbox.send(msg.clone()) {
                     return;
                 }
             }
@@ -222,7 +271,16 @@ pub fn watch_signals(handle: &Handle, inbox: &MsgSender) -> io::Result<()> {
 /// Returns the current size of the terminal.
 pub fn size() -> io::Result<TerminalSize> {
     let (width, height) = crossterm::terminal::size()?;
-    Ok(TerminalSize { width, height })
+    Ok(drawable(width, height))
+}
+
+/// Returns a size to draw in: a terminal that does not know its own (0x0, as serial lines and some containers have) is
+/// taken as 80x24.
+fn drawable(width: u16, height: u16) -> TerminalSize {
+    match (width, height) {
+        (0, _) | (_, 0) => TerminalSize { width: 80, height: 24 },
+        _ => TerminalSize { width, height },
+    }
 }
 
 #[cfg(test)]

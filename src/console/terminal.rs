@@ -18,6 +18,7 @@ use crossterm::{Command as _, cursor, queue, style};
 use ratatui::backend::CrosstermBackend;
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
+use rustix::process::{Signal, kill_current_process_group};
 
 use pinnace_tui::config::ColorDepth;
 use pinnace_tui::state::State;
@@ -70,6 +71,36 @@ impl ConsoleTerminal {
         let options = TerminalOptions { viewport: Viewport::Fixed(Rect::ZERO) };
         let terminal = Terminal::with_options(CrosstermBackend::new(outlet.clone()), options)?;
         Ok(Self { terminal, outlet: outlet.clone(), is_stale: true })
+    }
+
+    /// Gives the terminal back to the shell and stops the process group; returns once it was continued, with the
+    /// terminal taken back.
+    pub fn suspend(&mut self) -> io::Result<()> {
+        self.wait_for_frames();
+        restore();
+        kill_current_process_group(Signal::STOP)?;
+        self.take_back()
+    }
+
+    /// Sets the terminal up again, whatever became of it while the process was stopped.
+    pub fn take_back(&mut self) -> io::Result<()> {
+        // Without this, raw mode counts as set.
+        disable_raw_mode()?;
+        enable_raw_mode()?;
+        OURS.store(true, Ordering::SeqCst);
+        queue!(self.outlet, EnterAlternateScreen, EnableBracketedPaste, cursor::Hide)?;
+        self.outlet.flush()?;
+        self.is_stale = true;
+        Ok(())
+    }
+
+    /// Waits until the terminal has taken all frames, but not for ever.
+    fn wait_for_frames(&self) {
+        let mut waited = Duration::ZERO;
+        while !self.is_ready() && waited < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+            waited += Duration::from_millis(5);
+        }
     }
 
     /// Returns whether the terminal has taken all frames.
@@ -142,11 +173,7 @@ impl Multiplexer {
 impl Drop for ConsoleTerminal {
     fn drop(&mut self) {
         // The last frame must not arrive after the terminal was restored.
-        let mut waited = Duration::ZERO;
-        while !self.is_ready() && waited < PATIENCE {
-            thread::sleep(Duration::from_millis(5));
-            waited += Duration::from_millis(5);
-        }
+        self.wait_for_frames();
         restore();
     }
 }

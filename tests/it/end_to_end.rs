@@ -108,6 +108,7 @@ fn a_terminal_that_nobody_reads_holds_no_change_up() {
     let Some(lab) = Lab::get() else { return };
     let (old, new) = (lab.push("it/unread/app:1", "sleep", &[]), lab.push("it/unread/app:2", "sleep", &[]));
     let group = Group::stack(&lab, &[("a", &old.text), ("b", &old.text), ("c", &old.text)]);
+    group.record(&lab);
     let before = group.specs();
     for service in &group.services {
         lab.engine(1).set_image(service, &new.pinned());

@@ -66,6 +66,7 @@ mod simulated;
 mod simulated_registry;
 #[cfg(test)]
 mod source;
+mod stopped;
 #[cfg(test)]
 mod swarm;
 #[cfg(test)]

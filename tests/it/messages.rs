@@ -126,7 +126,7 @@ fn messages_hold_no_handle_and_no_secret() {
     assert_eq!(ways(&all, "Effect").iter().filter(|way| way.starts_with("Effect > Redacted")).count(), 1);
     let msg = (vec!["pinnace_tui".to_owned(), "msg".to_owned()], "Msg".to_owned());
     for (name, module) in
-        [("Observation", "world"), ("QueryAnswer", "registry"), ("ChangeEvent", "change"), ("Key", "config")]
+        [("Observation", "world"), ("FactUpdate", "registry"), ("ChangeEvent", "change"), ("Key", "config")]
     {
         let found = meant(&all, &msg, name);
         assert!(found.iter().any(|(path, _)| path.contains(&module.to_owned())), "{name}: {found:?}");

@@ -21,6 +21,7 @@ fn a_service_moves_to_a_private_registry_and_back_by_whom_has_no_credentials() {
     let open = lab.push("it/ways/open:1", "sleep", &[]);
     let private = Image::push(&format!("{}/it/ways/private:1", lab.auth_registry), "sleep", &[]);
     let group = Group::stack(&lab, &[("app", &open.text)]);
+    group.record(&lab);
     let before = group.specs();
     let pin = format!("app={}", private.text);
     let apply = ["apply", group.name.as_str(), "--pin", pin.as_str(), "--settle", "0", "--json"];
@@ -47,6 +48,7 @@ fn start_first_keeps_the_old_tasks_until_the_new_ones_serve() {
     let new = lab.push("it/ways/new:1", "sleep", &[]);
     let group = Group::new(&lab, "stack", |name| vec![part(name, "app", &old.text, 2)]);
     group.wait_until_up();
+    group.record(&lab);
     let before = group.specs();
     let (least, over) = (Arc::new(AtomicUsize::new(usize::MAX)), Arc::new(AtomicBool::new(false)));
     let watcher = std::thread::spawn({

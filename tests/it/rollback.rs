@@ -167,6 +167,7 @@ fn every_field_of_a_service_survives_a_change_and_its_way_back() {
     let old = lab.push("it/sink/app:1", "sleep:143", &[]);
     let new = lab.push("it/sink/app:2", "sleep:143", &["--platform", "linux/amd64", "--platform", "linux/arm64/v8"]);
     let group = kitchen_sink(&lab, &old.text);
+    group.record(&lab);
     let specs = group.specs();
     let (there, back) = (Proxy::watching(&lab.socket(2)), Proxy::watching(&lab.socket(3)));
     let args = ["apply", &group.name, "--pin", &new.text, "--settle", "0", "--json"];

@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use pinnace_core::change::{ChangeEvent, Progress};
-use pinnace_core::journal::local_log::{self, LocalChangeState, fold};
+use pinnace_core::journal::local_log::{self, LocalClaimStatus, fold};
 use pinnace_core::journal::{
-    ChangeState, Direction, JournalContent, Slot, StoredConfig, UnitState, UpdateIntent, doomed, sightings, slot_name,
+    ChangeSlot, ChangeState, Direction, JournalContent, StoredConfig, UnitState, UpdateIntent, doomed, sightings,
+    slot_name,
 };
 use pinnace_core::plan::{ChangeRecord, PlanKind};
 use pinnace_core::swarm::GroupKey;
@@ -34,9 +35,9 @@ fn config(text: &str) -> Config {
     }
 }
 
-fn slot(text: &str) -> Slot {
+fn slot(text: &str) -> ChangeSlot {
     let Config { name, labels, .. } = config(text);
-    Slot::read("id", 8900, None, &name, &labels).unwrap()
+    ChangeSlot::read("id", 8900, None, &name, &labels).unwrap()
 }
 
 fn storefront() -> GroupKey {
@@ -116,7 +117,7 @@ async fn a_machines_notes() {
     );
     assert_eq!(
         (change.standing(None), change.events.len()),
-        (LocalChangeState::HereOnly, 7),
+        (LocalClaimStatus::HereOnly, 7),
         "with one of a later version"
     );
 }
@@ -134,7 +135,7 @@ fn what_a_newer_pinnace_made_is_shown_and_left_alone() {
     done["labels"]["pinnace.state"] = "done".into();
     let done = done.to_string();
     let all: Vec<StoredConfig> = (1..=80).map(|seq| stored(seq, if seq == 3 { NEWER } else { &done })).collect();
-    assert!(matches!(&all[2].part, JournalContent::Slot(slot) if slot.is_foreign()));
+    assert!(matches!(&all[2].part, JournalContent::ChangeSlot(slot) if slot.is_foreign()));
     let gone = doomed(&all).concat();
     assert!(gone.len() == 30 && !gone.contains(&"3".to_owned()), "{gone:?}");
 }

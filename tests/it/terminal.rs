@@ -1,5 +1,6 @@
 //! A terminal for the console: a PTY with a screen emulator.
 
+use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::lab::Lab;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 
 /// A program in a terminal.
 pub struct Terminal {
@@ -24,7 +26,7 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    /// Starts a program in a terminal of this size.
+    /// Starts a program in a terminal of this size. A terminal of 0x0 has no size; its screen has 80x24.
     pub fn start(program: &Path, args: &[&str], environment: &[(String, String)], (width, height): (u16, u16)) -> Self {
         let size = PtySize { rows: height, cols: width, pixel_width: 0, pixel_height: 0 };
         let pair = native_pty_system().openpty(size).unwrap();
@@ -39,7 +41,8 @@ impl Terminal {
         }
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
-        let screen = Arc::new(Mutex::new(vt100::Parser::new(height, width, 0)));
+        let (rows, columns) = if width == 0 { (24, 80) } else { (height, width) };
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(rows, columns, 0)));
         let (tell, changed) = mpsc::channel();
         let mut output = pair.master.try_clone_reader().unwrap();
         let written = Arc::clone(&screen);
@@ -114,6 +117,25 @@ impl Terminal {
     /// Returns the program's process id.
     pub fn pid(&self) -> i32 {
         i32::try_from(self.child.process_id().unwrap()).unwrap()
+    }
+
+    /// Does what a shell does when its job is stopped: the terminal reads whole lines again, and the shell writes this.
+    pub fn take_over(&self, text: &str) {
+        let tty = self.tty();
+        let mut modes = tcgetattr(&tty).unwrap();
+        modes.local_modes |= LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
+        tcsetattr(&tty, OptionalActions::Now, &modes).unwrap();
+        self.screen.lock().unwrap().process(text.as_bytes());
+    }
+
+    /// Returns whether keys reach the program one by one.
+    pub fn is_raw(&self) -> bool {
+        !tcgetattr(self.tty()).unwrap().local_modes.contains(LocalModes::ICANON)
+    }
+
+    /// Opens the program's side of the terminal.
+    fn tty(&self) -> File {
+        File::options().read(true).write(true).open(self.master.tty_name().unwrap()).unwrap()
     }
 
     /// Waits until the screen is as wanted; panics with the screen after the timeout.

@@ -21,6 +21,7 @@ fn a_digest_that_ran_comes_back_while_its_registry_is_stopped() {
     let (old, new) = (image("1"), image("2"));
     let group = Group::new(lab, "database", |name| vec![instance(lab, name, "n1", 2, &old.pinned())]);
     group.wait_until_up();
+    group.record(lab);
     let (before, service) = (group.specs(), &group.services[0]);
     let program = lab.program(1);
     let pin = format!("n1={}", new.text);

@@ -1,12 +1,13 @@
 //! The state of one cluster as last observed.
 
+mod connection;
 mod observation;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::image::Platform;
-use super::journal::{ChangeLog, Slot};
+use super::journal::{ChangeLog, ChangeSlot};
 use super::swarm::{Node, Service, Task, TaskState};
 use super::time::Time;
 use crate::image::same;
@@ -14,43 +15,11 @@ use crate::swarm::candidates;
 use crate::swarm::{GroupKey, member_of};
 use crate::swarm::{Health, HealthState, SETTLED, assess};
 
+pub use connection::{ConnectionState, EngineInfo};
 pub use observation::Observation;
 
-/// Facts about the connected engine and its swarm.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EngineInfo {
-    /// The swarm's id, as `/info` reports it.
-    pub swarm: String,
-    /// The node id of this engine.
-    pub node: String,
-    /// The host name of this engine.
-    pub host: String,
-    /// The API version in use, which is the engine's own.
-    pub api: String,
-    /// The engine's version (`20.10.24`).
-    pub version: String,
-    /// Insecure registries, which the engine contacts over plain HTTP: a host,
-    /// host:port, or a network in CIDR notation.
-    pub insecure: Vec<String>,
-}
-
-/// The state of the connection to the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum ConnectionState {
-    /// The state before the first answer.
-    #[default]
-    Connecting,
-    /// The cluster answers, and its events arrive.
-    Live,
-    /// The cluster does not answer, or not as a swarm manager. The data on the screen
-    /// is as old as [`World::heard`] says.
-    Lost {
-        /// The reason, in plain words.
-        why: String,
-        /// The hint for the operator.
-        hint: String,
-    },
-}
+/// How often a crash loop is assessed without news about it.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// The tasks of a service; `history` is set once the whole task history was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -83,6 +52,10 @@ pub struct World {
     hashes: BTreeMap<GroupKey, String>,
     slots_read: bool,
     services_read: bool,
+    /// Set while a service came, went or moved to another group since the groups were made.
+    groups_are_old: bool,
+    /// The time at which the services in a crash loop were last assessed for that alone.
+    loops_assessed: Option<Time>,
 }
 
 impl World {
@@ -124,18 +97,22 @@ impl World {
                 vec![service]
             }
             Observation::Slots(_)
-            | Observation::Slot(_)
+            | Observation::ChangeSlot(_)
             | Observation::Silent(_)
             | Observation::Record { .. }
+            | Observation::UnreadableRecord { .. }
             | Observation::Sightings { .. } => {
                 return self.apply_journal(seen);
             }
         };
         let mut touched = touched;
-        // A crash loop can end without an event, when its newest task has outlived those
-        // before it: assess it every time.
-        let looping = self.health.iter().filter(|(_, health)| health.state == HealthState::CrashLoop);
-        touched.extend(looping.map(|(id, _)| id.clone()));
+        // A crash loop can end without an event, when its newest task has outlived those before it: assess it again now
+        // and then. With a thousand of them, every observation would be too often.
+        if self.loops_assessed.is_none_or(|at| now.since(at) >= SECOND) {
+            self.loops_assessed = Some(now);
+            let looping = self.health.iter().filter(|(_, health)| health.state == HealthState::CrashLoop);
+            touched.extend(looping.map(|(id, _)| id.clone()));
+        }
         self.judge(&touched, now)
     }
 
@@ -153,11 +130,14 @@ impl World {
 
     fn put(&mut self, service: Service) -> String {
         let id = service.id.clone();
+        let place = |service: &Service| (GroupKey::of(service), member_of(service), service.name.clone());
+        self.groups_are_old |= self.services.get(&id).is_none_or(|old| place(old) != place(&service));
         self.services.insert(id.clone(), service);
         id
     }
 
     fn drop_service(&mut self, id: &str) {
+        self.groups_are_old = true;
         self.services.remove(id);
         self.tasks.remove(id);
         self.seen.remove(id);
@@ -204,20 +184,20 @@ impl World {
         match seen {
             Observation::Slots(slots) => {
                 self.slots_read = true;
-                let mut by_group: BTreeMap<String, Vec<Slot>> = BTreeMap::new();
+                let mut by_group: BTreeMap<String, Vec<ChangeSlot>> = BTreeMap::new();
                 for slot in slots {
                     by_group.entry(slot.group_hash.clone()).or_default().push(slot);
                 }
                 for hash in self.histories.keys() {
                     by_group.entry(hash.clone()).or_default();
                 }
-                let touched = by_group.values().flatten().filter_map(Slot::group).collect();
+                let touched = by_group.values().flatten().filter_map(ChangeSlot::group).collect();
                 for (hash, slots) in by_group {
                     self.histories.entry(hash).or_default().learn_all(slots);
                 }
                 touched
             }
-            Observation::Slot(slot) => {
+            Observation::ChangeSlot(slot) => {
                 let touched = slot.group().into_iter().collect();
                 self.histories.entry(slot.group_hash.clone()).or_default().learn_slot(*slot);
                 touched
@@ -236,6 +216,14 @@ impl World {
                 }
                 touched
             }
+            Observation::UnreadableRecord { change, record } => {
+                for history in self.histories.values_mut() {
+                    if history.newest_first().any(|entry| entry.slot.change == change) {
+                        history.learn_unreadable(&change, record.clone());
+                    }
+                }
+                BTreeSet::new()
+            }
             Observation::Sightings { group, sightings } => {
                 self.histories.entry(group.hash()).or_default().learn_sightings(sightings);
                 [group].into()
@@ -252,7 +240,9 @@ impl World {
             self.health.insert(id.clone(), assess(service, tasks, &self.nodes, now));
             touched.insert(GroupKey::of(service));
         }
-        self.regroup();
+        if std::mem::take(&mut self.groups_are_old) {
+            self.regroup();
+        }
         touched
     }
 

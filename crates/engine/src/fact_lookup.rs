@@ -19,7 +19,7 @@ use pinnace_core::plan::{Goal, PlanDraft, PlanOptions, plan};
 use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::VersionManifest;
 use pinnace_core::registry::{
-    Fact, FactSource, Facts, ImageFilesState, ImageInfo, LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
+    Fact, FactSource, FactUpdate, Facts, ImageFilesState, ImageInfo, LayerReadProgress, LookupError, ResolvedImage,
     Tags,
 };
 use pinnace_core::swarm::GroupKey;
@@ -139,8 +139,8 @@ impl Cluster {
                 }
                 FactQuery::Tasks(service) => tasks.push(service.clone()),
                 FactQuery::Record(change) => {
-                    let record = self.journal.record(change).await?.map(Box::new);
-                    world.apply(Observation::Record { change: change.clone(), record }, self.docker.clock().now());
+                    let seen = self.journal.observe_record(change).await?;
+                    world.apply(seen, self.docker.clock().now());
                 }
                 FactQuery::ExternalDeploys(group) => {
                     let seen = self.sightings(group, &world.engine.swarm).await?;
@@ -168,14 +168,14 @@ impl Cluster {
 
     /// Resolves a query about an image, a repository, a login or the version manifest; `None` for queries of
     /// other kinds.
-    pub async fn fact(&self, want: &FactQuery) -> Option<QueryAnswer> {
+    pub async fn fact(&self, want: &FactQuery) -> Option<FactUpdate> {
         Some(match want.clone() {
-            FactQuery::Image(text) => QueryAnswer::Image(text.clone(), self.image(&text).await),
-            FactQuery::ImageInfo(text) => QueryAnswer::ImageInfo(text.clone(), self.image_info(&text).await),
-            FactQuery::Tags(text) => QueryAnswer::Tags(text.clone(), self.tags(&text).await),
-            FactQuery::Engine(text) => QueryAnswer::Engine(text.clone(), self.engine(&text).await),
-            FactQuery::Versions => QueryAnswer::Versions(self.versions().await),
-            FactQuery::Login(host) => QueryAnswer::Login(host.clone(), self.login_for(&host).await),
+            FactQuery::Image(text) => FactUpdate::Image(text.clone(), self.image(&text).await),
+            FactQuery::ImageInfo(text) => FactUpdate::ImageInfo(text.clone(), self.image_info(&text).await),
+            FactQuery::Tags(text) => FactUpdate::Tags(text.clone(), self.tags(&text).await),
+            FactQuery::Engine(text) => FactUpdate::Engine(text.clone(), self.engine(&text).await),
+            FactQuery::Versions => FactUpdate::Versions(self.versions().await),
+            FactQuery::Login(host) => FactUpdate::Login(host.clone(), self.login_for(&host).await),
             FactQuery::Tasks(_) | FactQuery::Record(_) | FactQuery::Journal | FactQuery::ExternalDeploys(_) => {
                 return None;
             }

@@ -48,11 +48,11 @@ actions! {
     Apply, "apply", "apply", "Applies the plan.";
     Acknowledge, "acknowledge", "acknowledge", "Acknowledges the warnings, so that the plan can be applied.";
     AcceptUnverified, "accept-unverified", "unverified", "Accepts rollback images that no registry confirms: they ran here before.";
-    StepMode, "step-mode", "pause on/off", "Switches between pauses after each unit and no pauses.";
+    StepMode, "step-mode", "pause per unit", "Switches between pauses after each unit and no pauses.";
     MoveUnitDown, "move-unit-down", "move down", "Moves this unit after the next one.";
     MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
 
-    Credentials, "credentials", "credentials", "Switches between the credentials stored in the services and your own.";
+    Credentials, "credentials", "send my login", "Switches between the credentials stored in the services and your own.";
     StartFirst, "start-first", "start first", "Switches between the services' own update order and starting new tasks before old ones stop.";
     Newest, "newest", "newest", "Switches between the digests that run and those the tags name now.";
     Reason, "reason", "reason", "Edits the reason for the change, which the history shows.";
@@ -60,7 +60,7 @@ actions! {
 
     // A running change, or one left unfinished.
     ContinuePastFailure, "continue-past-failure", "continue", "Continues with the other units after one failed.";
-    Stop, "stop", "stop", "Stops after the current unit; press it again to detach from the change at once.";
+    Stop, "stop", "stop after unit", "Stops after the current unit; press it again to detach from the change at once.";
     ResumeContinue, "resume-continue", "finish", "Resumes an unfinished change.";
     ResumeRollBack, "resume-roll-back", "roll back", "Rolls back the services that an unfinished change updated.";
     ResumeKeep, "resume-keep", "keep as is", "Closes an unfinished change and keeps all services as they are.";
@@ -100,6 +100,7 @@ actions! {
     Redraw, "redraw", "redraw", "Draws the whole screen again.";
     Quit, "quit", "quit", "Ends the console; asks first while a change is running.";
     ForceQuit, "force-quit", "quit now", "Ends the console from anywhere, also from a text; asks first while a change is running.";
+    Suspend, "suspend", "suspend", "Gives the terminal back to the shell until `fg`; not while a change is running.";
 
     // Inside a text.
     CursorLeft, "cursor-left", "left", "Moves the cursor left by a character.";

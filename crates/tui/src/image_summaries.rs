@@ -63,7 +63,7 @@ fn runnable(cluster: &ClusterState, services: &[&Service], platforms: &[Platform
     let can = nodes.iter().filter_map(|id| cluster.world.nodes.get(*id));
     let can = can.filter(|node| platforms.contains(&node.platform)).count();
     let noun = if nodes.len() == 1 { "node" } else { "nodes" };
-    format!("{can} of {} {noun} can run it", nodes.len())
+    format!("platform fits {can} of {} {noun}", nodes.len())
 }
 
 /// Describes size, age and base image: the parts that need the image's configuration.

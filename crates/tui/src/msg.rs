@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::config::Key;
-use pinnace_core::change::{ChangeEvent, ExecutionSettings, Order};
+use pinnace_core::change::{ChangeEvent, ExecutionSettings, OperatorCommand};
 use pinnace_core::image::Digest;
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::FactQuery;
-use pinnace_core::registry::{ImageFilesState, ImageInfo, QueryAnswer};
+use pinnace_core::registry::{FactUpdate, ImageFilesState, ImageInfo};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
 use pinnace_core::world::Observation;
@@ -37,7 +37,11 @@ pub enum Msg {
     Resize(TerminalSize),
     /// A timer tick.
     Tick,
-    /// A request to end the process (SIGTERM, SIGHUP), or the loss of the terminal.
+    /// A request to stop the process until it is continued (SIGTSTP).
+    Suspend,
+    /// The process was continued after a stop (SIGCONT).
+    Continued,
+    /// A request to end the process (SIGTERM, SIGHUP, SIGINT, SIGQUIT), or the loss of the terminal.
     Terminate,
     /// Observations of a cluster.
     Observed {
@@ -50,7 +54,7 @@ pub enum Msg {
     QueryAnswered {
         /// The cluster that was queried.
         cluster: ClusterId,
-        learned: QueryAnswer,
+        learned: FactUpdate,
     },
     /// The result of asking a registry whether it answers.
     RegistryPinged {
@@ -197,6 +201,8 @@ pub enum Effect {
         /// The service's id.
         service: String,
     },
+    /// Gives the terminal back to the shell, and stops the process until it is continued.
+    Suspend,
     /// Stops following the log.
     StopLogs,
     /// Reads the files of an image from its layers, one image at a time; answered by [`Msg::Files`].
@@ -241,18 +247,18 @@ pub enum Effect {
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        order: Order,
+        order: OperatorCommand,
         /// The id of the change's plan, for the answer.
         plan: String,
         /// The execution mode from now on.
         mode: ExecutionSettings,
     },
     /// Sends an order to a running change.
-    Order {
+    OperatorCommand {
         cluster: ClusterId,
         /// The change's id.
         change: String,
-        order: Order,
+        order: OperatorCommand,
     },
     /// Uses these credentials for a registry from now on, in this process only; answered by [`Msg::LoggedIn`].
     Login {

@@ -53,12 +53,12 @@ pub struct SelectedImage<'a> {
     /// The id of the service that the image is for, if known.
     pub service: Option<String>,
     /// The pins that may name the base image and the contract.
-    pub pins: PinDocSource<'a>,
+    pub pins: PinDocRevision<'a>,
 }
 
 /// The source of the pins for a selected image; they are read only when its rules are requested.
 #[derive(Clone, Copy, Debug)]
-pub enum PinDocSource<'a> {
+pub enum PinDocRevision<'a> {
     /// No pins.
     None,
     /// The pins in force.
@@ -118,7 +118,7 @@ impl<'a> Selection<'a> {
         self.image = service.map(|service| SelectedImage {
             text: service.image().to_owned(),
             service: Some(service.id.clone()),
-            pins: PinDocSource::InForce,
+            pins: PinDocRevision::InForce,
         });
         self
     }
@@ -126,7 +126,7 @@ impl<'a> Selection<'a> {
     /// Adds the image that a unit of a plan brings.
     pub(crate) fn with_image_after(mut self, plan: &'a Plan, unit: &Unit) -> Self {
         let (text, service) = (unit.to.image.clone(), Some(unit.service_id.clone()));
-        self.image = Some(SelectedImage { text, service, pins: PinDocSource::After(plan) });
+        self.image = Some(SelectedImage { text, service, pins: PinDocRevision::After(plan) });
         self
     }
 
@@ -184,13 +184,13 @@ impl<'a> Selection<'a> {
         let own = GroupKey::of(service);
         let group = self.group.as_ref().unwrap_or(&own);
         match image.pins {
-            PinDocSource::None => PinSettings::default(),
-            PinDocSource::InForce => {
+            PinDocRevision::None => PinSettings::default(),
+            PinDocRevision::InForce => {
                 let text = world.history(group).pins().ok().flatten().unwrap_or_default();
                 pins::read(text).rules_for(group, service)
             }
-            PinDocSource::Edited(doc) => doc.rules_for(group, service),
-            PinDocSource::After(plan) => {
+            PinDocRevision::Edited(doc) => doc.rules_for(group, service),
+            PinDocRevision::After(plan) => {
                 pins::read(plan.pins_after.as_deref().unwrap_or_default()).rules_for(&plan.group, service)
             }
         }

@@ -22,6 +22,7 @@ use crate::screens::change::state::LocalChange;
 use crate::screens::fleet::rows::FleetRow;
 use crate::screens::fleet::state::FleetState;
 use crate::tour::Tour;
+use crate::update::FollowUp;
 
 /// The state of the console.
 #[derive(Clone, Debug)]
@@ -56,6 +57,8 @@ pub struct State {
     pub last_key: Option<Time>,
     /// The last request to poll services closely, so that an equal one is not sent again.
     pub attended: Option<Effect>,
+    /// The work that is due before the next key or frame.
+    pub follow_up: FollowUp,
     /// The tour; only the demo has one.
     pub tour: Option<Tour>,
 }
@@ -87,6 +90,7 @@ impl State {
             opened: now,
             last_key: None,
             attended: None,
+            follow_up: FollowUp::default(),
             tour: None,
         }
     }

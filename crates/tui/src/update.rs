@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::action::{Action, KeyContext};
 use crate::config::{Key, KeyMatch};
 use pinnace_core::finding::Severity;
-use pinnace_core::registry::{Fact, FactQuery, LookupError, QueryAnswer};
+use pinnace_core::registry::{Fact, FactQuery, FactUpdate, LookupError};
 
 use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
@@ -47,10 +47,39 @@ pub use motion::moved;
 
 /// Updates the state by a message and returns the effects to carry out, in order.
 pub fn update(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
+    let mut effects = take_in(state, stamped);
+    if !effects.contains(&Effect::Quit) {
+        effects.extend(follow_up(state));
+    }
+    effects
+}
+
+/// The work that follows from messages and is due before the next key or frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is work of its own")]
+pub struct FollowUp {
+    /// Set once any message was taken in.
+    is_due: bool,
+    /// Set if the fleet's rows are out of date.
+    rows: bool,
+    /// Set if what is known of the swarm or of images changed.
+    knowledge: bool,
+    /// Set if the screen of an image may show something else.
+    image: bool,
+}
+
+/// Takes a message in and returns its own effects. [`follow_up`] must be called before the next frame: what follows from
+/// many messages is worked out once, so that a thousand failing services do not keep a key waiting.
+pub fn take_in(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
+    let by_operator = matches!(stamped.msg, Msg::Key(_) | Msg::Paste(_));
+    // The operator acts on what is true now.
+    let mut effects = if by_operator && state.follow_up.is_due { follow_up(state) } else { Vec::new() };
     state.now = state.now.max(stamped.at);
-    let mut effects = Vec::new();
-    let moved = matches!(stamped.msg, Msg::Observed { .. } | Msg::QueryAnswered { .. } | Msg::LoggedIn { .. });
-    let told = matches!(stamped.msg, Msg::QueryAnswered { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
+    let due = &mut state.follow_up;
+    due.is_due = true;
+    due.knowledge |= matches!(stamped.msg, Msg::Observed { .. } | Msg::QueryAnswered { .. } | Msg::LoggedIn { .. });
+    due.image |=
+        matches!(stamped.msg, Msg::QueryAnswered { .. } | Msg::LoggedIn { .. } | Msg::Tick | Msg::Files { .. });
     match stamped.msg {
         Msg::Key(key) => press(state, key, &mut effects),
         Msg::Paste(text) => {
@@ -60,9 +89,11 @@ pub fn update(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
         }
         Msg::Resize(size) => {
             state.size = size;
-            fleet::rebuild(state);
+            state.follow_up.rows = true;
         }
-        Msg::Tick => fleet::rebuild(state),
+        Msg::Tick => state.follow_up.rows = true,
+        Msg::Suspend => suspend(state, &mut effects),
+        Msg::Continued => effects.push(Effect::Redraw),
         Msg::Terminate => {
             pins::flush_all(state, &mut effects);
             effects.push(Effect::Quit);
@@ -85,21 +116,35 @@ pub fn update(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
         Msg::LoggedIn { cluster, host, user } => login::done(state, cluster, &host, &user),
         Msg::Notice(notice) => state.note(notice),
     }
-    if effects.contains(&Effect::Quit) {
+    effects
+}
+
+/// Works out what follows from the messages taken in since the last call, and returns its effects; does nothing if
+/// there were none.
+pub fn follow_up(state: &mut State) -> Vec<Effect> {
+    let due = std::mem::take(&mut state.follow_up);
+    let mut effects = Vec::new();
+    if !due.is_due {
         return effects;
+    }
+    if due.rows {
+        fleet::rebuild(state);
     }
     tour::advance(state);
     change::settle_question(state);
     pins::after_message(state, &mut effects);
-    complete::after_message(state, moved);
-    if moved {
+    complete::after_message(state, due.knowledge);
+    if due.knowledge {
         plan::after_message(state);
         earlier::after_message(state);
     }
-    if told {
+    if due.image {
         image::after_message(state);
     }
     fleet::keep_in_view(state);
+    if due.rows {
+        polling::watch_registries(state, &mut effects);
+    }
     polling::watch(state, &mut effects);
     noting::after_message(state, &mut effects);
     effects
@@ -153,9 +198,7 @@ fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Obs
     for seen in seen {
         one.world.apply(seen, now);
     }
-    if cluster == state.active {
-        fleet::rebuild(state);
-    }
+    state.follow_up.rows |= cluster == state.active;
 }
 
 fn pinged(state: &mut State, cluster: ClusterId, host: &str, down: Option<&str>) {
@@ -172,9 +215,9 @@ fn failed(state: &mut State, cluster: ClusterId, want: FactQuery, why: String) {
     }
 }
 
-fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
+fn learn(state: &mut State, cluster: ClusterId, learned: FactUpdate) {
     let Some(one) = state.clusters.get_mut(cluster) else { return };
-    if let QueryAnswer::Image(reference, fact) = &learned
+    if let FactUpdate::Image(reference, fact) = &learned
         && let Ok(image) = pinnace_core::image::ImageRef::parse(reference)
     {
         match fact {
@@ -186,9 +229,7 @@ fn learn(state: &mut State, cluster: ClusterId, learned: QueryAnswer) {
         }
     }
     one.facts.take(learned);
-    if cluster == state.active {
-        fleet::rebuild(state);
-    }
+    state.follow_up.rows |= cluster == state.active;
 }
 
 /// Looks a key up in the current context and runs its action.
@@ -238,6 +279,7 @@ fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) {
     }
     match action {
         Action::Quit | Action::ForceQuit => quit(state, effects),
+        Action::Suspend => suspend(state, effects),
         Action::Redraw => effects.push(Effect::Redraw),
         Action::Refresh => {
             polling::refresh(state, effects);
@@ -310,6 +352,16 @@ fn quit(state: &mut State, effects: &mut Vec<Effect>) {
             }));
         }
     }
+}
+
+/// Gives the terminal back to the shell, unless that would stop a change.
+fn suspend(state: &mut State, effects: &mut Vec<Effect>) {
+    if change::at_work_told(state).is_some() {
+        let hint = "wait for its end, or detach from it with `x`";
+        state.say(Severity::Warning, "not suspended: the running change would stop with the console", hint);
+        return;
+    }
+    effects.push(Effect::Suspend);
 }
 
 /// Sends a text to the terminal's clipboard and shows it in a notice.

@@ -74,6 +74,16 @@ impl Group {
         }
     }
 
+    /// Records what runs, as an operator does after a deploy: from then on it is known to have run.
+    pub fn record(&self, lab: &Lab) {
+        let program = lab.program(1);
+        wait_for("what runs, recorded", 60, || {
+            let said = program.run(&["record", &self.text, "--settle", "1", "--json"]);
+            let is_stable = said.code == Some(0) && said.json()["unstable"].as_array().is_some_and(Vec::is_empty);
+            is_stable.then_some(())
+        });
+    }
+
     /// Returns the specs of its services, byte for byte.
     pub fn specs(&self) -> Vec<String> {
         self.services.iter().map(|service| self.engine.spec(service)).collect()

@@ -178,6 +178,7 @@ fn back_by_keys(lab: &Lab, old: &Image) {
 /// Rolls back an update from 16 to 17 that a build server made.
 fn back_from_an_update(lab: &Lab, old: &Image, new: &Image) {
     let group = deployed(lab, &old.text);
+    group.record(lab);
     let before = lab.engine(1).image(&group.services[0]);
     docker(lab, &["service", "update", "--detach", "--image", &new.text, &group.services[0]]);
     wait_for("it to be completed", 60, || (state(lab, &group) == "completed").then_some(()));

@@ -18,6 +18,7 @@ mod rollouts;
 mod run_evidence;
 mod saved_plans;
 mod slow;
+mod unreadable_records;
 
 use std::collections::BTreeMap;
 use std::io;

@@ -56,7 +56,7 @@ impl UnitPhase {
 /// An operator's order to a running change. No order cancels a POST that was started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Order {
+pub enum OperatorCommand {
     /// Continues with the remaining units, also after a failure.
     Continue,
     /// Stops after the current unit and asks.
@@ -71,7 +71,7 @@ pub enum Order {
     Detach,
 }
 
-impl Order {
+impl OperatorCommand {
     /// Returns the order's label for display.
     pub fn label(self) -> &'static str {
         match self {
@@ -85,7 +85,7 @@ impl Order {
 }
 
 /// An order that is offered as an answer to a question.
-pub type Choice = Order;
+pub type Choice = OperatorCommand;
 
 /// The prefix of a slot's summary line while its owner waits for an answer.
 pub const WAITS: &str = "waits for an answer: ";
@@ -139,8 +139,8 @@ impl Question {
     /// Returns the orders that answer the question.
     pub fn choices(&self) -> &'static [Choice] {
         match self {
-            Self::RollbackFailed => &[Order::RollBack, Order::KeepAsIs],
-            _ => &[Order::Continue, Order::RollBack, Order::KeepAsIs],
+            Self::RollbackFailed => &[OperatorCommand::RollBack, OperatorCommand::KeepAsIs],
+            _ => &[OperatorCommand::Continue, OperatorCommand::RollBack, OperatorCommand::KeepAsIs],
         }
     }
 }
@@ -245,7 +245,7 @@ pub enum ChangeEventKind {
     /// An order of the operator, or of the executor if no operator can be asked.
     Ordered {
         /// The order that the change has to carry out.
-        order: Order,
+        order: OperatorCommand,
     },
     /// The claim is lost to another client; from here on the change is only watched.
     Lost {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::event::{Order, Question};
+use super::event::{OperatorCommand, Question};
 use super::progress::Progress;
 use crate::journal::{ChangeState, UnitState};
 use crate::plan::{Plan, PlanKind};
@@ -56,8 +56,8 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionSettings) -> Execut
     let units: Vec<usize> = plan.active().map(|(at, _)| at).collect();
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match progress.order {
-        Some(Order::Detach) => return ExecutionStep::Detach,
-        Some(Order::KeepAsIs) => return ExecutionStep::End(outcome(&units, progress)),
+        Some(OperatorCommand::Detach) => return ExecutionStep::Detach,
+        Some(OperatorCommand::KeepAsIs) => return ExecutionStep::End(outcome(&units, progress)),
         _ => {}
     }
     if progress.going_back {
@@ -74,7 +74,7 @@ pub fn next(plan: &Plan, progress: &Progress, mode: ExecutionSettings) -> Execut
         .filter(|at| matches!(state(*at), UnitState::Untouched | UnitState::Updating | UnitState::RollingBack))
         .collect();
     if let Some(at) = left.first() {
-        if progress.order == Some(Order::Stop) {
+        if progress.order == Some(OperatorCommand::Stop) {
             return question(Question::Stopped, &units, progress, mode);
         }
         if mode.step && progress.stepped {
@@ -178,7 +178,7 @@ mod tests {
         .unwrap()
     }
 
-    fn progress(letters: &str, orders: &[Order], asked: Option<Question>) -> Progress {
+    fn progress(letters: &str, orders: &[OperatorCommand], asked: Option<Question>) -> Progress {
         let mut progress = Progress::new(letters.len());
         let mut kinds: Vec<Happened> = Vec::new();
         for (unit, letter) in letters.chars().enumerate() {
@@ -194,8 +194,8 @@ mod tests {
 
     #[test]
     fn the_next_step() {
-        use {ChangeState as C, ExecutionStep as S, OnFailure as F, Order as O, Question as Q};
-        let none: &[Order] = &[];
+        use {ChangeState as C, ExecutionStep as S, OnFailure as F, OperatorCommand as O, Question as Q};
+        let none: &[OperatorCommand] = &[];
         for (letters, on_failure, orders, wanted) in [
             ("---", F::RollBackAll, none, S::Forward(0)),
             ("d--", F::RollBackAll, none, S::Forward(1)),
@@ -234,7 +234,7 @@ mod tests {
     #[test]
     fn a_stop_is_kept_while_the_unit_in_work_is_stuck() {
         let mode = ExecutionSettings { on_failure: OnFailure::RollBackAll, step: false, asks: true };
-        let mut stopped = progress("p--", &[Order::Stop], None);
+        let mut stopped = progress("p--", &[OperatorCommand::Stop], None);
         let stuck = Question::Stuck { unit: 0 };
         for kind in [
             Happened::Asked { question: stuck },

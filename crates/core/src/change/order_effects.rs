@@ -7,7 +7,7 @@ use crate::plan::{Plan, Unit};
 use crate::sanitize::clean;
 use crate::time::{Time, age};
 
-use super::event::Order;
+use super::event::OperatorCommand;
 use super::progress::Progress;
 
 /// The context in which an order is described.
@@ -39,11 +39,11 @@ pub fn image_at(image: &str) -> String {
 }
 
 /// Describes what an order would do.
-pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
+pub fn offer(order: OperatorCommand, offered: OfferInput<'_>) -> String {
     let OfferInput { plan, progress, past, .. } = offered;
     let state = |at: usize| progress.units.get(at).map_or(UnitState::Untouched, |unit| unit.state);
     match order {
-        Order::Continue => {
+        OperatorCommand::Continue => {
             let is_left =
                 |at: usize| matches!(state(at), UnitState::Untouched | UnitState::Updating | UnitState::RollingBack);
             let left = plan.active().filter(|(at, _)| is_left(*at) && past != Some(*at));
@@ -58,7 +58,7 @@ pub fn offer(order: Order, offered: OfferInput<'_>) -> String {
                 None => rest,
             }
         }
-        Order::RollBack => {
+        OperatorCommand::RollBack => {
             let carrying = plan.active().filter(|(at, _)| progress.carries(*at));
             let back: Vec<_> = carrying.map(|(_, unit)| (unit, unit.from.image.as_str())).collect();
             if back.is_empty() {
@@ -120,7 +120,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::journal::Slot;
+    use crate::journal::ChangeSlot;
     use crate::plan::ChangeRecord;
 
     const HOUR: i64 = 3_600_000;
@@ -148,7 +148,7 @@ mod tests {
             let labels = labels.chain([("pinnace.units", (*letters).to_owned())]);
             let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.to_owned(), value)).collect();
             let at = Some(Time(hour * HOUR));
-            history.learn_slot(Slot::read("id", 1, at, &format!("pinnace.s.hash.{seq}"), &labels).unwrap());
+            history.learn_slot(ChangeSlot::read("id", 1, at, &format!("pinnace.s.hash.{seq}"), &labels).unwrap());
             let (v, change, plan) = (1, format!("c{seq}"), plan(change));
             history
                 .learn_record(&change.clone(), Some(ChangeRecord { v, change, plan, extra: serde_json::Map::new() }));
@@ -157,7 +157,7 @@ mod tests {
         let plan = &newest.record.as_ref().unwrap().plan;
         let progress = Progress::of_slot(&newest.slot, 2);
         let offered = OfferInput { plan, progress: &progress, history: &history, past: None, offset: 0 };
-        [Order::Continue, Order::RollBack].map(|order| offer(order, offered))
+        [OperatorCommand::Continue, OperatorCommand::RollBack].map(|order| offer(order, offered))
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::event::{ChangeEvent, ChangeEventKind, Order, Question, TaskLine, UnitPhase};
-use crate::journal::{ChangeState, Direction, Slot, UnitState};
+use super::event::{ChangeEvent, ChangeEventKind, OperatorCommand, Question, TaskLine, UnitPhase};
+use crate::journal::{ChangeSlot, ChangeState, Direction, UnitState};
 use crate::time::Time;
 
 /// The state, phases and last observation of one unit.
@@ -70,7 +70,7 @@ pub struct Progress {
     /// Units whose rollback failed.
     pub not_back: BTreeSet<usize>,
     /// The order that is not carried out yet.
-    pub order: Option<Order>,
+    pub order: Option<OperatorCommand>,
     /// Set when a unit was completed since the last question; for step mode.
     pub stepped: bool,
 }
@@ -108,7 +108,7 @@ impl Progress {
     }
 
     /// Returns the progress that a slot records, for a plan with this many units.
-    pub fn of_slot(slot: &Slot, units: usize) -> Self {
+    pub fn of_slot(slot: &ChangeSlot, units: usize) -> Self {
         let mut progress = Self::new(units);
         progress.seq = slot.seq;
         progress.by.clone_from(&slot.labels.by);
@@ -153,8 +153,8 @@ impl Progress {
                 }
                 self.asking = Some(question.clone());
                 // An order to stop after the current unit stays in force when that unit is stuck.
-                let stops = self.order == Some(Order::Stop) && matches!(question, Question::Stuck { .. });
-                self.order = stops.then_some(Order::Stop);
+                let stops = self.order == Some(OperatorCommand::Stop) && matches!(question, Question::Stuck { .. });
+                self.order = stops.then_some(OperatorCommand::Stop);
                 self.stepped = false;
             }
             ChangeEventKind::Withdrawn => self.asking = None,
@@ -216,15 +216,15 @@ impl Progress {
         }
     }
 
-    fn ordered(&mut self, order: Order) {
+    fn ordered(&mut self, order: OperatorCommand) {
         self.order = Some(order);
-        if order == Order::Stop && matches!(self.asking, Some(Question::Stuck { .. })) {
+        if order == OperatorCommand::Stop && matches!(self.asking, Some(Question::Stuck { .. })) {
             // The change stops after the current unit; the question about that unit stays open.
             return;
         }
         let asked = self.asking.take();
         match order {
-            Order::Continue => {
+            OperatorCommand::Continue => {
                 self.order = None;
                 if let Some(Question::Failed { unit } | Question::Superseded { unit } | Question::Stuck { unit }) =
                     asked
@@ -240,13 +240,13 @@ impl Progress {
                 });
                 self.passed.extend(failed.map(|(at, _)| at));
             }
-            Order::RollBack => {
+            OperatorCommand::RollBack => {
                 self.order = None;
                 self.going_back = true;
                 self.ordered_back = true;
                 self.not_back.clear();
             }
-            Order::Stop | Order::KeepAsIs | Order::Detach => {}
+            OperatorCommand::Stop | OperatorCommand::KeepAsIs | OperatorCommand::Detach => {}
         }
     }
 }

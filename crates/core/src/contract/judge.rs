@@ -8,7 +8,7 @@ use super::{CommandRule, Contract, FileRules, Glob, MetadataRule, UserRule};
 use crate::image::{ImageRef, Platform};
 use crate::image_tag::constancy;
 use crate::registry::{BASE_NAME, named_base};
-use crate::registry::{FileKind, ImageFile, ImageInfo};
+use crate::registry::{FileEntry, FileKind, ImageInfo};
 use crate::size::size;
 
 /// The maximum number of paths that a message lists for one broken rule.
@@ -32,7 +32,7 @@ pub struct PlatformImage<'a> {
     /// The image's description. Its `entries`, if any, are those of the index, and list all platforms.
     pub about: &'a ImageInfo,
     /// The image's files; `None` if its layers were not read.
-    pub files: Option<&'a [ImageFile]>,
+    pub files: Option<&'a [FileEntry]>,
 }
 
 /// Checks an image against a contract and returns the broken rules, sorted; empty if the image complies.
@@ -191,7 +191,7 @@ fn about_notes(
     demands.iter().filter_map(check).collect()
 }
 
-fn about_files(rules: &FileRules, files: &[ImageFile]) -> Vec<Violation> {
+fn about_files(rules: &FileRules, files: &[FileEntry]) -> Vec<Violation> {
     let files: Vec<&str> =
         files.iter().filter(|file| file.kind != FileKind::Dir).map(|file| file.path.as_str()).collect();
     let mut found = Vec::new();

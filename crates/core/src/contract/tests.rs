@@ -1,6 +1,6 @@
 use super::*;
 use crate::image::{Digest, ImageRef};
-use crate::registry::{FileKind, ImageConfig, ImageFile, ImageInfo, ImageLayer, IndexEntry};
+use crate::registry::{FileEntry, FileKind, ImageConfig, ImageInfo, ImageLayer, IndexEntry};
 
 fn digest(nth: u8) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{nth:02x}").repeat(32))).unwrap()
@@ -29,9 +29,9 @@ fn labels(keys: &[&str]) -> BTreeMap<String, String> {
     keys.iter().map(|key| (format!("org.opencontainers.image.{key}"), "x".to_owned())).collect()
 }
 
-fn files(paths: &[&str]) -> Vec<ImageFile> {
+fn files(paths: &[&str]) -> Vec<FileEntry> {
     let kind = |path: &str| if path.ends_with('/') { FileKind::Dir } else { FileKind::File };
-    let file = |path: &&str| ImageFile { path: path.trim_end_matches('/').to_owned(), kind: kind(path), size: 1 };
+    let file = |path: &&str| FileEntry { path: path.trim_end_matches('/').to_owned(), kind: kind(path), size: 1 };
     paths.iter().map(file).collect()
 }
 

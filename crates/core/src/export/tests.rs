@@ -8,7 +8,7 @@ use super::*;
 use crate::image::Digest;
 use crate::pins::read;
 use crate::plan::{Goal, PlanOptions, plan};
-use crate::registry::{Fact, FactSource, LookupError, QueryAnswer, ResolvedImage};
+use crate::registry::{Fact, FactSource, FactUpdate, LookupError, ResolvedImage};
 use crate::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin as From};
 use crate::sample;
 use crate::world::Observation;
@@ -64,7 +64,7 @@ fn world() -> World {
 fn facts() -> Facts {
     let manifest = VersionManifest::parse(MANIFEST, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
     let mut facts = Facts::default();
-    facts.take(QueryAnswer::Versions(Fact::Known {
+    facts.take(FactUpdate::Versions(Fact::Known {
         value: Arc::new(manifest),
         at: sample::NOW,
         via: FactSource::Curated,
@@ -73,10 +73,10 @@ fn facts() -> Facts {
         [(RUNS, 'a'), (CUSTOM, 'b'), (NEWER, 'c'), ("r.io/api:1", '9'), ("r.io/api:2", '2'), ("r.io/lone:2", '3')]
     {
         let fact = |via| Fact::Known { value: ResolvedImage::new(digest(digit), None), at: sample::NOW, via };
-        facts.take(QueryAnswer::Image(image.into(), fact(FactSource::Registry)));
-        facts.take(QueryAnswer::Engine(image.into(), fact(FactSource::Engine)));
+        facts.take(FactUpdate::Image(image.into(), fact(FactSource::Registry)));
+        facts.take(FactUpdate::Engine(image.into(), fact(FactSource::Engine)));
         let whole = ImageRef::parse(image).unwrap().by_digest(&digest(digit));
-        facts.take(QueryAnswer::ImageInfo(
+        facts.take(FactUpdate::ImageInfo(
             whole,
             Fact::Failed { why: LookupError::Other("not asked".into()), at: sample::NOW },
         ));

@@ -301,6 +301,11 @@ codes! {
         "its record would exceed the swarm's limit of 1,023,999 bytes";
         "Change fewer services at once.";
         "Docker Engine API: the data of a config is less than 1,024,000 bytes";
+    RecordUnreadable = "record-unreadable", "warning":
+        "The record with the pins in force exists and cannot be read: another program wrote or damaged it.";
+        "the pins in force are not known: the record of change 0199aa02 cannot be read (config pinnace.r.0199aa02: expected value at line 1)";
+        "Look at the config; remove it with `docker config rm`, or go on without the pins.";
+        "pinnace's journal";
     ChangeUnfinished = "change-unfinished", "error":
         "An earlier change of this group is unfinished.";
         "change 01JD7… by root is not finished (running)";

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::history::external_detection::sighting;
-use crate::journal::{ChangeState, Slot, SlotLabels};
+use crate::journal::{ChangeSlot, ChangeState, SlotLabels};
 use crate::plan::{ChangeRecord, Plan, PlanKind, SpecEdit, SpecImage, Unit, UnitAction};
-use crate::registry::{FactSource, QueryAnswer, ResolvedImage, Tags};
+use crate::registry::{FactSource, FactUpdate, ResolvedImage, Tags};
 use crate::sample;
 use crate::swarm::SpecField;
 use crate::swarm::hex;
@@ -67,7 +67,7 @@ impl HistorySample {
         if let Some(after) = platforms {
             edits.push(edit(PLATFORMS, self.service.places.platforms.value.clone(), value(after)));
         }
-        self.world.apply(Observation::Slot(Box::new(self.slot(&change, hours_ago, state))), sample::NOW);
+        self.world.apply(Observation::ChangeSlot(Box::new(self.slot(&change, hours_ago, state))), sample::NOW);
         let plan = self.plan(self.unit(&from, to, edits));
         let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
         self.world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
@@ -122,7 +122,7 @@ impl HistorySample {
         }
     }
 
-    fn slot(&self, change: &str, hours_ago: i64, state: UnitState) -> Slot {
+    fn slot(&self, change: &str, hours_ago: i64, state: UnitState) -> ChangeSlot {
         let labels = SlotLabels {
             group: self.group.to_string(),
             owner: String::new(),
@@ -137,7 +137,7 @@ impl HistorySample {
             home: String::new(),
             extra: std::collections::BTreeMap::new(),
         };
-        Slot {
+        ChangeSlot {
             config: change.to_owned(),
             index: 1,
             created: None,
@@ -257,11 +257,11 @@ fn immutable_tags_of_the_registry_come_last_and_only_those_not_known() {
     let tags = Tags { names: names.map(str::to_owned).to_vec(), cut: false };
     let known = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     let mut facts = Facts::default();
-    facts.take(QueryAnswer::Tags("r/web".into(), known(std::sync::Arc::new(tags))));
+    facts.take(FactUpdate::Tags("r/web".into(), known(std::sync::Arc::new(tags))));
     let digest = digest_of(&pinned("1.3.0-std-1")).unwrap();
     let fact = |value| Fact::Known { value, at: sample::NOW, via: FactSource::Registry };
     // Another tag of the image that runs.
-    facts.take(QueryAnswer::Image("r/web:1.3.0-std-2".into(), fact(ResolvedImage::new(digest, None))));
+    facts.take(FactUpdate::Image("r/web:1.3.0-std-2".into(), fact(ResolvedImage::new(digest, None))));
     let all = tale.list(&facts);
     let told: Vec<_> = all.iter().map(|(told, source, _)| format!("{told} / {source}")).collect();
     assert_eq!(

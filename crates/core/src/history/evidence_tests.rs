@@ -120,7 +120,7 @@ fn labels(group: &GroupKey, over: ChangeState, unit: UnitState) -> crate::journa
 }
 
 fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: UnitState) {
-    use crate::journal::Slot;
+    use crate::journal::ChangeSlot;
     use crate::plan::{ChangeRecord, Plan, PlanKind, SpecEdit, SpecImage, Unit, UnitAction};
     let group = GroupKey::of(service);
     let over = if state == UnitState::Done { ChangeState::Done } else { ChangeState::Failed };
@@ -160,7 +160,7 @@ fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: Unit
         extra: serde_json::Map::new(),
     };
     let change = format!("change-{seq}");
-    let slot = Slot {
+    let slot = ChangeSlot {
         config: change.clone(),
         index: 1,
         created: None,
@@ -170,7 +170,7 @@ fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: Unit
         group_hash: group.hash(),
         labels: labels(&group, over, state),
     };
-    world.apply(Observation::Slot(Box::new(slot)), sample::NOW);
+    world.apply(Observation::ChangeSlot(Box::new(slot)), sample::NOW);
     let record = ChangeRecord { v: 1, change: change.clone(), plan, extra: serde_json::Map::new() };
     world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
 }

@@ -5,7 +5,7 @@ use super::file as file_line;
 use super::*;
 use crate::contract::Contracts;
 use crate::registry::{
-    BuildStep, FactSource, FileKind, ImageConfig, ImageFile, ImageLayer, LayerReadProgress, QueryAnswer,
+    BuildStep, FactSource, FactUpdate, FileEntry, FileKind, ImageConfig, ImageLayer, LayerReadProgress,
 };
 use crate::sample::NOW;
 use crate::time::Time;
@@ -73,12 +73,12 @@ fn index() -> ImageInfo {
 
 fn learned(facts: &mut Facts, about: &ImageInfo) {
     let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-    facts.take(QueryAnswer::ImageInfo(format!("ghcr.io/a/pg@{}", about.digest), fact));
+    facts.take(FactUpdate::ImageInfo(format!("ghcr.io/a/pg@{}", about.digest), fact));
 }
 
 fn named(facts: &mut Facts, reference: &str, nth: u8) {
     let fact = Fact::Known { value: ResolvedImage::new(digest(nth), None), at: NOW, via: FactSource::Registry };
-    facts.take(QueryAnswer::Image(reference.into(), fact));
+    facts.take(FactUpdate::Image(reference.into(), fact));
 }
 
 /// Returns facts that answer every query.
@@ -92,7 +92,7 @@ fn whole() -> Facts {
     debian.layers.truncate(1);
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(50)), fact));
+    facts.take(FactUpdate::ImageInfo(format!("debian@{}", digest(50)), fact));
     facts
 }
 
@@ -211,9 +211,7 @@ fn one_platform_of_interest() {
 #[test]
 fn what_failed_has_a_hint() {
     let mut asked = InspectSample::new(Facts::default());
-    asked
-        .facts
-        .take(QueryAnswer::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
+    asked.facts.take(FactUpdate::Image("ghcr.io/a/pg:17".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
     assert_eq!(asked.view().queries(), BTreeSet::new());
     let text = asked.shown();
     assert!(
@@ -223,7 +221,7 @@ fn what_failed_has_a_hint() {
     assert!(text.contains("  hint | no node could start it;"), "{text}");
     named(&mut asked.facts, "ghcr.io/a/pg:17", 1);
     let why = LookupError::Unreachable("gone".into());
-    asked.facts.take(QueryAnswer::ImageInfo(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
+    asked.facts.take(FactUpdate::ImageInfo(format!("ghcr.io/a/pg@{}", digest(1)), Fact::Failed { why, at: NOW }));
     let text = asked.shown();
     assert!(text.contains("digest | #1\n") && text.contains("ghcr.io cannot be reached: gone"), "{text}");
     assert_eq!(asked.view().queries(), BTreeSet::new());
@@ -237,7 +235,7 @@ fn the_base_is_told_of() {
     debian.layers[0].diff_id = Some(digest(99));
     debian.config.created = Some(Time(NOW.0 - DAY));
     let fact = Fact::Known { value: Arc::new(debian), at: NOW, via: FactSource::Registry };
-    asked.facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(51)), fact));
+    asked.facts.take(FactUpdate::ImageInfo(format!("debian@{}", digest(51)), fact));
     let text = asked.shown();
     assert!(
         text.contains(
@@ -272,7 +270,7 @@ fn the_verdict_of_a_contract() {
     assert!(asked.shown().contains("  kept | all rules except those about files, which were not read [Warn]\n"));
     assert_eq!(asked.view().wire(false).unwrap().contract.unwrap().kept, None);
 
-    let file = |path: &str, kind| ImageFile { path: path.into(), kind, size: 7 };
+    let file = |path: &str, kind| FileEntry { path: path.into(), kind, size: 7 };
     let paths =
         Arc::new(vec![file("/lib", FileKind::Dir), file("/lib/a.so", FileKind::File), file("/x", FileKind::Link)]);
     asked.files.insert(digest(2), ImageFilesState::Known(paths.clone()));

@@ -6,7 +6,7 @@ use super::{ContractVerdict, InspectionInput, MissingInfo, PlatformDetails, imag
 use crate::check::failure;
 use crate::image_tag::constancy;
 use crate::registry::{BASE_DIGEST, BASE_NAME, BaseStatus};
-use crate::registry::{FileKind, ImageFile, ImageFilesState, ImageInfo, ImageLayer, LayerReadProgress};
+use crate::registry::{FileEntry, FileKind, ImageFilesState, ImageInfo, ImageLayer, LayerReadProgress};
 use crate::size::size;
 use crate::time::{Time, age};
 
@@ -321,12 +321,12 @@ fn files(files: &ImageFilesState) -> Vec<Line> {
 }
 
 /// Returns the files to list: all paths except folders.
-pub fn listed(files: &[ImageFile]) -> impl Iterator<Item = &ImageFile> {
+pub fn listed(files: &[FileEntry]) -> impl Iterator<Item = &FileEntry> {
     files.iter().filter(|file| file.kind != FileKind::Dir)
 }
 
 /// Formats a file as a line: its size or kind, and its path.
-pub fn file(file: &ImageFile) -> Line {
+pub fn file(file: &FileEntry) -> Line {
     let key = match file.kind {
         FileKind::Link => "link".to_owned(),
         FileKind::Special => "special".to_owned(),

@@ -2,14 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::journal::{ChangeState, ExternalDeploy, Slot, UnitState};
+use crate::journal::{ChangeSlot, ChangeState, ExternalDeploy, UnitState};
 use crate::plan::ChangeRecord;
 
 /// One change of a group: its slot, and its record once it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChangeEntry {
     /// The change's slot, as last read.
-    pub slot: Slot,
+    pub slot: ChangeSlot,
     /// The change's record; `None` if it was not read yet, or no longer exists.
     pub record: Option<ChangeRecord>,
 }
@@ -38,12 +38,23 @@ pub enum OwnerState {
     Released,
 }
 
+/// A record that exists and cannot be read: another program wrote or damaged it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnreadableRecord {
+    /// The name of its config.
+    pub config: String,
+    /// The reason, such as the JSON error.
+    pub why: String,
+}
+
 /// The changes of one group by number, and the external deploys observed in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeLog {
     entries: BTreeMap<u64, ChangeEntry>,
     /// The ids of changes whose record does not exist: reading it again is useless.
     gone: BTreeSet<String>,
+    /// The records that exist and cannot be read, by the ids of their changes.
+    unreadable: BTreeMap<String, UnreadableRecord>,
     /// The config id and version index of the slot whose owner showed no sign of life.
     silent: Option<(String, u64)>,
     /// The external deploys, newest first; `None` until they were read.
@@ -52,21 +63,21 @@ pub struct ChangeLog {
 
 impl ChangeLog {
     /// Adds or replaces a slot; a record already known for the same change is kept.
-    pub(crate) fn learn_slot(&mut self, slot: Slot) {
+    pub(crate) fn learn_slot(&mut self, slot: ChangeSlot) {
         let record =
             self.entries.get(&slot.seq).filter(|old| old.slot.change == slot.change).and_then(|old| old.record.clone());
         self.entries.insert(slot.seq, ChangeEntry { slot, record });
     }
 
     /// Adds or replaces a slot whose owner shows no sign of life.
-    pub(crate) fn learn_silence(&mut self, slot: Slot) {
+    pub(crate) fn learn_silence(&mut self, slot: ChangeSlot) {
         self.silent = Some((slot.config.clone(), slot.index));
         self.learn_slot(slot);
     }
 
     /// Returns the ownership of an unfinished change.
     pub fn hold(&self, entry: &ChangeEntry) -> OwnerState {
-        let Slot { config, index, labels, .. } = &entry.slot;
+        let ChangeSlot { config, index, labels, .. } = &entry.slot;
         if labels.owner.is_empty() {
             OwnerState::Released
         } else if self.silent.as_ref().is_some_and(|(silent, at)| silent == config && at == index) {
@@ -77,7 +88,7 @@ impl ChangeLog {
     }
 
     /// Replaces all slots of the group; changes without a slot are dropped.
-    pub fn learn_all(&mut self, slots: Vec<Slot>) {
+    pub fn learn_all(&mut self, slots: Vec<ChangeSlot>) {
         let mut old = std::mem::take(&mut self.entries);
         for slot in slots {
             let record =
@@ -100,6 +111,16 @@ impl ChangeLog {
         }
     }
 
+    /// Adds a change whose record cannot be read.
+    pub(crate) fn learn_unreadable(&mut self, change: &str, record: UnreadableRecord) {
+        self.unreadable.insert(change.to_owned(), record);
+    }
+
+    /// Returns the record of a change that exists and cannot be read.
+    pub fn unreadable(&self, change: &str) -> Option<&UnreadableRecord> {
+        self.unreadable.get(change)
+    }
+
     /// Replaces the group's external deploys by those of all sources.
     pub(crate) fn learn_sightings(&mut self, mut seen: Vec<ExternalDeploy>) {
         seen.sort_by(|one, other| (other.at, &other.record).cmp(&(one.at, &one.record)));
@@ -117,9 +138,9 @@ impl ChangeLog {
         self.seen.is_some()
     }
 
-    /// Returns whether a change's record is known not to exist.
+    /// Returns whether a change's record is known not to exist, or not to be readable.
     pub fn is_gone(&self, change: &str) -> bool {
-        self.gone.contains(change)
+        self.gone.contains(change) || self.unreadable.contains_key(change)
     }
 
     /// Returns the changes, newest first.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::journal::{ChangeState, ExternalDeploy, Slot, UnitState, sightings as sightings_of};
+use crate::journal::{ChangeSlot, ChangeState, ExternalDeploy, UnitState, sightings as sightings_of};
 use crate::plan::ChangeRecord;
 use crate::swarm::GroupKey;
 use crate::time::Time;
@@ -137,7 +137,7 @@ pub struct LoggedChange {
 
 /// The state of a change in the local log, compared with the swarm's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LocalChangeState {
+pub enum LocalClaimStatus {
     /// A change with a slot in the swarm; the slot is authoritative.
     InSwarm,
     /// A change whose claim failed.
@@ -153,12 +153,12 @@ impl LoggedChange {
     /// Compares the change with its slot, if the swarm has one.
     ///
     /// A slot outweighs a refusal: a claim of unknown result that was given up may still have been applied.
-    pub fn standing(&self, slot: Option<&Slot>) -> LocalChangeState {
+    pub fn standing(&self, slot: Option<&ChangeSlot>) -> LocalClaimStatus {
         match (slot, &self.claimed, &self.refused) {
-            (Some(_), ..) => LocalChangeState::InSwarm,
-            (None, Some(_), _) => LocalChangeState::HereOnly,
-            (None, None, Some(_)) => LocalChangeState::Refused,
-            (None, None, None) => LocalChangeState::NeverStarted,
+            (Some(_), ..) => LocalClaimStatus::InSwarm,
+            (None, Some(_), _) => LocalClaimStatus::HereOnly,
+            (None, None, Some(_)) => LocalClaimStatus::Refused,
+            (None, None, None) => LocalClaimStatus::NeverStarted,
         }
     }
 
@@ -268,13 +268,13 @@ mod tests {
             event("here", LoggedEventKind::Unit { unit: 0, state: UnitState::Done }),
             event("here", LoggedEventKind::End { state: ChangeState::Done }),
         ]);
-        assert_eq!(changes["never"].standing(None), LocalChangeState::NeverStarted);
-        assert_eq!(changes["refused"].standing(None), LocalChangeState::Refused);
+        assert_eq!(changes["never"].standing(None), LocalClaimStatus::NeverStarted);
+        assert_eq!(changes["refused"].standing(None), LocalClaimStatus::Refused);
         let here = &changes["here"];
-        assert_eq!(here.standing(None), LocalChangeState::HereOnly);
+        assert_eq!(here.standing(None), LocalClaimStatus::HereOnly);
         assert_eq!((here.units[&0], here.ended, here.events.len()), (UnitState::Done, Some(ChangeState::Done), 5));
         assert_eq!(here.claimed, Some((4, "cfg".into())));
-        let slot = Slot::read("cfg", 9, None, "pinnace.s.0123.4", &BTreeMap::new()).unwrap();
-        assert_eq!(changes["refused"].standing(Some(&slot)), LocalChangeState::InSwarm);
+        let slot = ChangeSlot::read("cfg", 9, None, "pinnace.s.0123.4", &BTreeMap::new()).unwrap();
+        assert_eq!(changes["refused"].standing(Some(&slot)), LocalClaimStatus::InSwarm);
     }
 }

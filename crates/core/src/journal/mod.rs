@@ -10,11 +10,11 @@ pub mod local_log;
 mod prune;
 mod slot;
 
-pub use change_log::{ChangeEntry, ChangeLog, OwnerState};
+pub use change_log::{ChangeEntry, ChangeLog, OwnerState, UnreadableRecord};
 pub use external_deploy::{ExternalDeploy, sightings};
 pub use liveness::{STILL, SlotIdleTimer};
 pub use prune::{JournalContent, StoredConfig, doomed};
-pub use slot::{Slot, SlotLabels, slot_name};
+pub use slot::{ChangeSlot, SlotLabels, slot_name};
 
 use std::collections::BTreeMap;
 

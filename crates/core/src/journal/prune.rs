@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ChangeState, LOG, RECORD, SLOT, Slot, UnitState};
+use super::{ChangeSlot, ChangeState, LOG, RECORD, SLOT, UnitState};
 use crate::plan::{ChangeRecord, PlanKind};
 use crate::time::Time;
 
@@ -32,7 +32,7 @@ pub struct StoredConfig {
 #[derive(Clone, Debug, PartialEq)]
 pub enum JournalContent {
     /// The state of one change.
-    Slot(Box<Slot>),
+    ChangeSlot(Box<ChangeSlot>),
     /// The record of a change, or of external deploys.
     Record {
         /// The change's id, from the config's name.
@@ -58,7 +58,7 @@ impl StoredConfig {
         data: &[u8],
     ) -> Option<Self> {
         let part = if name.starts_with(SLOT) {
-            JournalContent::Slot(Box::new(Slot::read(id, index, created, name, labels)?))
+            JournalContent::ChangeSlot(Box::new(ChangeSlot::read(id, index, created, name, labels)?))
         } else if let Some(change) = name.strip_prefix(RECORD) {
             JournalContent::Record {
                 change: change.to_owned(),
@@ -81,7 +81,7 @@ struct DeletionChain {
 
 /// All stored objects: slots by group hash and number, records and logs by change.
 struct StoreIndex<'a> {
-    slots: BTreeMap<&'a str, BTreeMap<u64, (&'a StoredConfig, &'a Slot)>>,
+    slots: BTreeMap<&'a str, BTreeMap<u64, (&'a StoredConfig, &'a ChangeSlot)>>,
     records: BTreeMap<&'a str, (&'a StoredConfig, Option<&'a ChangeRecord>)>,
     logs: BTreeMap<&'a str, Vec<&'a StoredConfig>>,
 }
@@ -133,7 +133,7 @@ impl<'a> StoreIndex<'a> {
         let mut store = Self { slots: BTreeMap::new(), records: BTreeMap::new(), logs: BTreeMap::new() };
         for one in stored {
             match &one.part {
-                JournalContent::Slot(slot) => {
+                JournalContent::ChangeSlot(slot) => {
                     store.slots.entry(&slot.group_hash).or_default().insert(slot.seq, (one, slot));
                 }
                 JournalContent::Record { change, record } => {
@@ -157,7 +157,7 @@ impl<'a> StoreIndex<'a> {
 
     /// Returns the totals of each group's changes, and the removable ones, oldest first.
     fn changes(&self) -> Vec<(GroupUsage, Vec<DeletionChain>)> {
-        let of = |slots: &BTreeMap<u64, (&'a StoredConfig, &'a Slot)>| {
+        let of = |slots: &BTreeMap<u64, (&'a StoredConfig, &'a ChangeSlot)>| {
             let stays = self.stays(slots);
             let chains: Vec<(bool, DeletionChain)> = slots
                 .iter()
@@ -169,7 +169,7 @@ impl<'a> StoreIndex<'a> {
         self.slots.values().map(of).collect()
     }
 
-    fn stays(&self, slots: &BTreeMap<u64, (&StoredConfig, &Slot)>) -> BTreeSet<u64> {
+    fn stays(&self, slots: &BTreeMap<u64, (&StoredConfig, &ChangeSlot)>) -> BTreeSet<u64> {
         let mut stays: BTreeSet<u64> = slots.keys().rev().take(NEWEST).copied().collect();
         let in_force = slots.values().rev().find(|(_, slot)| slot.labels.state == ChangeState::Done);
         stays.extend(in_force.map(|(_, slot)| slot.seq));

@@ -8,7 +8,7 @@ use crate::time::Time;
 
 /// The slot of a change: claim, order, progress and outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct ChangeSlot {
     /// The id of the Docker config that stores the slot.
     pub config: String,
     /// The config's version index; every write is a compare-and-swap on it.
@@ -93,7 +93,10 @@ impl SlotLabels {
     }
 }
 
-impl Slot {
+/// The largest number of a change: no group gets there.
+const LAST: u64 = 1 << 53;
+
+impl ChangeSlot {
     /// Parses a slot from its config; `None` if the name is not that of a slot.
     pub fn read(
         config: &str,
@@ -102,7 +105,9 @@ impl Slot {
         name: &str,
         labels: &BTreeMap<String, String>,
     ) -> Option<Self> {
-        let (group_hash, seq) = name.strip_prefix(SLOT)?.rsplit_once('.')?;
+        let (group_hash, number) = name.strip_prefix(SLOT)?.rsplit_once('.')?;
+        // A number in another form would count twice, and one near the largest would leave none for the next change.
+        let seq = number.parse::<u64>().ok().filter(|seq| *seq <= LAST && seq.to_string() == number)?;
         let mut left = labels.clone();
         let mut take = |key: &str| left.remove(key).unwrap_or_default();
         let v = take(LABEL_V).parse().unwrap_or(0);
@@ -129,7 +134,7 @@ impl Slot {
             config: config.to_owned(),
             index,
             created,
-            seq: seq.parse().ok()?,
+            seq,
             v,
             change,
             group_hash: group_hash.to_owned(),

@@ -85,8 +85,8 @@ pub fn effective(
             let origin = ImageOrigin::Manifest(key.clone());
             match of_manifest() {
                 Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, origin) },
-                Err(MissingManifestImage::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
-                Err(MissingManifestImage::Not(why)) => {
+                Err(VersionLookupError::Asking) => EffectiveImage { image: None, asking: true, ..plain("", origin) },
+                Err(VersionLookupError::Not(why)) => {
                     EffectiveImage { image: None, problem: Some(why), ..plain("", origin) }
                 }
             }
@@ -94,10 +94,10 @@ pub fn effective(
         Some((key, text)) => plain(text, ImageOrigin::Pin(key.clone())),
         None if before.effective(group, service).is_some() => match of_manifest() {
             Ok((image, version)) => EffectiveImage { version: Some(version), ..plain(&image, ImageOrigin::FallBack) },
-            Err(MissingManifestImage::Asking) => {
+            Err(VersionLookupError::Asking) => {
                 EffectiveImage { image: None, asking: true, ..plain("", ImageOrigin::FallBack) }
             }
-            Err(MissingManifestImage::Not(why)) => {
+            Err(VersionLookupError::Not(why)) => {
                 EffectiveImage { problem: Some(why), ..plain(service.image(), ImageOrigin::Runs) }
             }
         },
@@ -105,7 +105,7 @@ pub fn effective(
     }
 }
 
-enum MissingManifestImage {
+enum VersionLookupError {
     Asking,
     Not(String),
 }
@@ -116,16 +116,16 @@ fn of_manifest(
     service: &Service,
     world: &World,
     versions: &Fact<std::sync::Arc<VersionManifest>>,
-) -> Result<(String, String), MissingManifestImage> {
+) -> Result<(String, String), VersionLookupError> {
     let running = ImageRef::parse(service.image()).ok();
     let manifest = match versions {
         Fact::Known { value, .. } => value,
         Fact::Failed { why, .. } => {
-            return Err(MissingManifestImage::Not(format!("the version manifest could not be loaded: {}", why.text())));
+            return Err(VersionLookupError::Not(format!("the version manifest could not be loaded: {}", why.text())));
         }
-        Fact::Unknown | Fact::Pending => return Err(MissingManifestImage::Asking),
+        Fact::Unknown | Fact::Pending => return Err(VersionLookupError::Asking),
     };
-    let not = |why: String| MissingManifestImage::Not(why);
+    let not = |why: String| VersionLookupError::Not(why);
     let entry: &VersionEntry = if is_postgres(service) {
         let asked = asked(group, doc, service, world)
             .ok_or_else(|| not("no version is set, and the running image does not name one: set `postgres_version` and `spock_version`".to_owned()))?;
@@ -147,7 +147,7 @@ mod tests {
 
     use super::*;
     use crate::pins::read;
-    use crate::registry::{FactSource, QueryAnswer};
+    use crate::registry::{FactSource, FactUpdate};
     use crate::registry::{REPOSITORY_HOST, VersionManifestOrigin as From};
     use crate::sample;
     use crate::world::Observation;
@@ -160,7 +160,7 @@ mod tests {
         let manifest = VersionManifest::parse(MADE, REPOSITORY_HOST, From::BuiltIn, None).unwrap();
         let mut facts = Facts::default();
         let value = Arc::new(manifest);
-        facts.take(QueryAnswer::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Curated }));
+        facts.take(FactUpdate::Versions(Fact::Known { value, at: sample::NOW, via: FactSource::Curated }));
         facts
     }
 

@@ -10,6 +10,7 @@ use crate::finding::{Code, Finding, Severity, gathered};
 use crate::journal::{RECORD_LIMIT, record_size};
 use crate::pins::{self, PinDoc, effective};
 use crate::registry::{FactQuery, Facts};
+use crate::sanitize::clean;
 use crate::swarm::{GroupKey, Service, hex};
 use crate::time::Time;
 use crate::world::World;
@@ -142,7 +143,30 @@ impl<'a> Planner<'a> {
             }
         }
         work.pins_after.clone_from(&work.pins_before);
+        work.note_unreadable_pins();
         work
+    }
+
+    /// Warns if the pins in force cannot be read: the plan then starts from none.
+    fn note_unreadable_pins(&mut self) {
+        let history = self.world.history(self.group);
+        let entry = history.in_force().filter(|entry| entry.record.is_none());
+        let Some((entry, record)) = entry.and_then(|entry| Some((entry, history.unreadable(&entry.slot.change)?)))
+        else {
+            return;
+        };
+        let message = format!(
+            "the pins in force are not known: the record of change {} cannot be read (config {}: {})",
+            clean(&entry.slot.change),
+            clean(&record.config),
+            clean(&record.why)
+        );
+        let hint = format!(
+            "the plan starts without pins; `docker config inspect {0}` shows the record, `docker config rm {0}` removes it",
+            clean(&record.config)
+        );
+        self.findings
+            .push(Finding::new(Severity::Warning, Code::RecordUnreadable, self.group.to_string(), message).hint(hint));
     }
 
     pub(super) fn doc(text: Option<&String>) -> PinDoc {

@@ -5,9 +5,9 @@ mod choices;
 use super::*;
 use crate::history::{CandidateSource, TargetSearch, way_back};
 use crate::image::{Digest, Platform};
-use crate::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
+use crate::journal::{ChangeSlot, ChangeState, RECORD_LIMIT, SlotLabels, UnitState, record_size};
 use crate::plan::ChangeRecord;
-use crate::registry::{Fact, FactQuery, FactSource, Facts, LookupError, QueryAnswer, ResolvedImage};
+use crate::registry::{Fact, FactQuery, FactSource, FactUpdate, Facts, LookupError, ResolvedImage};
 use crate::swarm::{Availability, GroupKey, Task, TaskState};
 use crate::time::Time;
 use crate::world::{Observation, World};
@@ -56,19 +56,19 @@ fn facts(known: &[(&str, &str)]) -> Facts {
     for (reference, digit) in known {
         let value = ResolvedImage::new(digest(digit), Some(vec![Platform::new("linux", "amd64")]));
         let image = crate::image::ImageRef::parse(reference).unwrap();
-        facts.take(QueryAnswer::ImageInfo(image.by_digest(&value.digest), not_asked()));
+        facts.take(FactUpdate::ImageInfo(image.by_digest(&value.digest), not_asked()));
         let fact = |via| Fact::Known { value: value.clone(), at: sample::NOW, via };
-        facts.take(QueryAnswer::Engine((*reference).to_owned(), fact(FactSource::Engine)));
+        facts.take(FactUpdate::Engine((*reference).to_owned(), fact(FactSource::Engine)));
         facts.learn(reference, fact(FactSource::Registry));
     }
-    facts.take(QueryAnswer::Versions(not_asked()));
+    facts.take(FactUpdate::Versions(not_asked()));
     facts.take(login("r.io", false));
     facts
 }
 
 /// Returns the answer to the question whether the operator has credentials for a registry.
-fn login(host: &str, has: bool) -> QueryAnswer {
-    QueryAnswer::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Curated })
+fn login(host: &str, has: bool) -> FactUpdate {
+    FactUpdate::Login(host.to_owned(), Fact::Known { value: has, at: sample::NOW, via: FactSource::Curated })
 }
 
 fn not_asked<T>() -> Fact<T> {
@@ -110,7 +110,7 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
         home: String::new(),
         extra: std::collections::BTreeMap::new(),
     };
-    let slot = Slot {
+    let slot = ChangeSlot {
         config: change.clone(),
         index: 1,
         created: None,
@@ -120,7 +120,7 @@ fn carry_out(world: &mut World, plan: &Plan, state: ChangeState, letters: &str) 
         group_hash: plan.group.hash(),
         labels,
     };
-    world.apply(Observation::Slot(Box::new(slot)), sample::NOW);
+    world.apply(Observation::ChangeSlot(Box::new(slot)), sample::NOW);
     let record = ChangeRecord { v: 1, change: change.clone(), plan: plan.clone(), extra: serde_json::Map::new() };
     world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
     for (unit, state) in plan.units.iter().zip(units) {

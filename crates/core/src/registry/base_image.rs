@@ -149,7 +149,7 @@ mod tests {
     use super::*;
     use crate::image::Platform;
     use crate::registry::LookupError;
-    use crate::registry::{FactSource, IndexEntry, QueryAnswer};
+    use crate::registry::{FactSource, FactUpdate, IndexEntry};
     use crate::sample::NOW;
 
     fn digest(nth: u8) -> Digest {
@@ -182,13 +182,13 @@ mod tests {
             children: children.iter().map(|nth| digest(*nth)).collect(),
             ..ResolvedImage::new(digest(now), None)
         };
-        facts.take(QueryAnswer::Image(
+        facts.take(FactUpdate::Image(
             "debian:12".into(),
             Fact::Known { value: known, at: NOW, via: FactSource::Registry },
         ));
         for (nth, about) in abouts {
             let fact = Fact::Known { value: Arc::new(about.clone()), at: NOW, via: FactSource::Registry };
-            facts.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(*nth)), fact));
+            facts.take(FactUpdate::ImageInfo(format!("debian@{}", digest(*nth)), fact));
         }
         facts
     }
@@ -222,7 +222,7 @@ mod tests {
         }
         let mut failing = facts(7, &[], &[]);
         let why = LookupError::Unreachable("gone".into());
-        failing.take(QueryAnswer::ImageInfo(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
+        failing.take(FactUpdate::ImageInfo(format!("debian@{}", digest(7)), Fact::Failed { why, at: NOW }));
         assert_eq!(
             base_verdict(&then(6), None, &failing).0,
             outdated(7, false),
@@ -282,7 +282,7 @@ mod tests {
         let mut facts_so_far = Facts::default();
         let want = |want: FactQuery| (BaseStatus::Pending, BTreeSet::from([want]));
         assert_eq!(base_verdict(&image, None, &facts_so_far), want(FactQuery::Image("debian:12".into())));
-        facts_so_far.take(QueryAnswer::Image("debian:12".into(), Fact::Pending));
+        facts_so_far.take(FactUpdate::Image("debian:12".into(), Fact::Pending));
         assert_eq!(base_verdict(&image, None, &facts_so_far).0, BaseStatus::Pending);
         assert_eq!(
             base_verdict(&image, None, &facts(7, &[], &[])),
@@ -300,7 +300,7 @@ mod tests {
             ("busy:1", LookupError::RateLimited),
             ("off:1", LookupError::Unreachable("no route".into())),
         ] {
-            facts.take(QueryAnswer::Image(name.into(), Fact::Failed { why, at: NOW }));
+            facts.take(FactUpdate::Image(name.into(), Fact::Failed { why, at: NOW }));
         }
         let frozen = format!("debian@{}", digest(7));
         for (name, why) in [

@@ -15,7 +15,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// A query about images with its new state, usually an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum QueryAnswer {
+pub enum FactUpdate {
     /// The image that a reference names, according to its registry or else to the engine.
     Image(String, Fact<ResolvedImage>),
     /// The description of an image, by `repository@digest`.
@@ -137,14 +137,14 @@ impl Facts {
     }
 
     /// Stores an answer, or another new state of a query.
-    pub fn take(&mut self, learned: QueryAnswer) {
+    pub fn take(&mut self, learned: FactUpdate) {
         match learned {
-            QueryAnswer::Image(reference, fact) => self.learn(&reference, fact),
-            QueryAnswer::ImageInfo(reference, fact) => drop(self.abouts.insert(reference, fact)),
-            QueryAnswer::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
-            QueryAnswer::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
-            QueryAnswer::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
-            QueryAnswer::Login(host, fact) => drop(self.logins.insert(host, fact)),
+            FactUpdate::Image(reference, fact) => self.learn(&reference, fact),
+            FactUpdate::ImageInfo(reference, fact) => drop(self.abouts.insert(reference, fact)),
+            FactUpdate::Tags(repository, fact) => drop(self.tags.insert(repository, fact)),
+            FactUpdate::Engine(reference, fact) => drop(self.engine.insert(reference, fact)),
+            FactUpdate::Versions(fact) => (self.versions, self.renews_versions) = (fact, false),
+            FactUpdate::Login(host, fact) => drop(self.logins.insert(host, fact)),
         }
     }
 
@@ -333,9 +333,9 @@ mod tests {
         let mut facts = Facts::default();
         let want = FactQuery::Image("r/a:1".into());
         facts.ask(&one(&want), NOW);
-        facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
+        facts.take(FactUpdate::Image("r/a:1".into(), known("1")));
         assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
-        facts.take(QueryAnswer::Image("r/a:1".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
+        facts.take(FactUpdate::Image("r/a:1".into(), Fact::Failed { why: LookupError::NotFound, at: NOW }));
         assert_eq!(facts.ask(&one(&want), later(3600)), BTreeSet::new());
         assert!(facts.forget_failed("r") || facts.image("r/a:1").failed().is_some());
     }
@@ -359,7 +359,7 @@ mod tests {
             None,
         );
         let value = Arc::new(manifest.unwrap());
-        facts.take(QueryAnswer::Versions(Fact::Known { value, at: NOW, via: FactSource::Curated }));
+        facts.take(FactUpdate::Versions(Fact::Known { value, at: NOW, via: FactSource::Curated }));
         facts.renew(&FactQuery::Versions);
         assert_eq!(facts.ask(&one(&FactQuery::Versions), NOW), one(&FactQuery::Versions));
         assert!(facts.versions().known().is_some());
@@ -370,8 +370,8 @@ mod tests {
     fn a_refresh_keeps_digests_and_what_is_asked_just_now() {
         let mut facts = Facts::default();
         let by_digest = format!("r/a@sha256:{}", "1".repeat(64));
-        facts.take(QueryAnswer::Image("r/a:1".into(), known("1")));
-        facts.take(QueryAnswer::Image(by_digest.clone(), known("1")));
+        facts.take(FactUpdate::Image("r/a:1".into(), known("1")));
+        facts.take(FactUpdate::Image(by_digest.clone(), known("1")));
         let asked = FactQuery::Image("r/b:1".into());
         facts.ask(&one(&asked), NOW);
         facts.forget_tags();

@@ -8,7 +8,7 @@ use super::LookupError;
 
 /// One entry in the file tree of an image.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct ImageFile {
+pub struct FileEntry {
     /// The absolute path, `/usr/lib/x.so`; control and invisible characters are escaped.
     pub path: String,
     /// The kind of entry at this path.
@@ -50,14 +50,14 @@ pub enum ImageFilesState {
     /// Reading in progress.
     Reading(LayerReadProgress),
     /// All entries of the file tree, sorted by path.
-    Known(Arc<Vec<ImageFile>>),
+    Known(Arc<Vec<FileEntry>>),
     /// A failed read, with its reason.
     Failed(LookupError),
 }
 
 impl ImageFilesState {
     /// Returns the files, if they were read.
-    pub fn known(&self) -> Option<&[ImageFile]> {
+    pub fn known(&self) -> Option<&[FileEntry]> {
         match self {
             Self::Known(files) => Some(files),
             Self::Reading(_) | Self::Failed(_) => None,

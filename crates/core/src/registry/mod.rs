@@ -11,8 +11,8 @@ mod version_manifest;
 pub(crate) use base_image::{BASE_DIGEST, BASE_NAME, named_base};
 pub use base_image::{BaseStatus, base_verdict};
 pub use fact_query::FactQuery;
-pub use facts::{Facts, QueryAnswer};
-pub use files::{FileKind, ImageFile, ImageFilesState, LayerReadProgress};
+pub use facts::{FactUpdate, Facts};
+pub use files::{FileEntry, FileKind, ImageFilesState, LayerReadProgress};
 pub use image_info::{BuildStep, ImageConfig, ImageInfo, ImageLayer, IndexEntry};
 pub use version_manifest::{
     POSTGRES, REPOSITORY_HOST, Stability, VersionEntry, VersionManifest, VersionManifestError, VersionManifestOrigin,

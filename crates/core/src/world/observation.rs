@@ -3,7 +3,7 @@
 #[cfg(doc)]
 use super::World;
 use super::{ConnectionState, EngineInfo};
-use crate::journal::{ExternalDeploy, Slot};
+use crate::journal::{ChangeSlot, ExternalDeploy, UnreadableRecord};
 use crate::plan::ChangeRecord;
 use crate::swarm::GroupKey;
 use crate::swarm::{Node, Service, Task};
@@ -38,17 +38,24 @@ pub enum Observation {
         tasks: Vec<Task>,
     },
     /// The complete list of the journal's slots.
-    Slots(Vec<Slot>),
+    Slots(Vec<ChangeSlot>),
     /// The current state of one slot.
-    Slot(Box<Slot>),
+    ChangeSlot(Box<ChangeSlot>),
     /// The current state of one slot whose owner shows no sign of life.
-    Silent(Box<Slot>),
+    Silent(Box<ChangeSlot>),
     /// The result of a lookup of a change's record.
     Record {
         /// The change's id.
         change: String,
         /// The record; `None` if it does not exist.
         record: Option<Box<ChangeRecord>>,
+    },
+    /// A change's record that exists and cannot be read.
+    UnreadableRecord {
+        /// The change's id.
+        change: String,
+        /// The record's config, and why it cannot be read.
+        record: UnreadableRecord,
     },
     /// All recorded observations of images in a group that other clients deployed.
     Sightings {

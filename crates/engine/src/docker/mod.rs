@@ -1,7 +1,7 @@
 //! The client for the Docker Engine API.
 //!
 //! One pooled client ([`http_client`]) over our own connector uses the engine's own API version ([`client`]). Lists
-//! are read into tolerant models ([`read`], [`model`]): a value or an entry that this version does not know never
+//! are read into tolerant models ([`read`], [`json_decoder`]): a value or an entry that this version does not know never
 //! makes a list unreadable. Specs are edited in the engine's own text ([`spec`], [`service_update`]) and never leave this
 //! module.
 //!
@@ -14,8 +14,8 @@ mod endpoint;
 mod error;
 mod events;
 mod http_client;
+mod json_decoder;
 mod logs;
-mod model;
 mod read;
 mod service_update;
 mod spec;

@@ -5,7 +5,7 @@ use serde_json::{Value, from_slice};
 
 use super::client::{Docker, encoded, filters};
 use super::error::DockerError;
-use super::model;
+use super::json_decoder;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::world::EngineInfo;
@@ -47,7 +47,7 @@ impl Docker {
     pub async fn nodes(&self) -> Result<Vec<Node>, DockerError> {
         let what = "reading the nodes";
         let body = self.get_bytes(what, "/nodes").await?;
-        each(what, &body, model::node)
+        each(what, &body, json_decoder::node)
     }
 
     /// Lists all services with their task counts, or those with these ids; ids that no longer exist are left out.
@@ -61,7 +61,7 @@ impl Docker {
             Some(ids) => format!("/services?status=true&{}", filters(&[("id", &strs(ids))])),
         };
         let body = self.get_bytes(what, &path).await?;
-        each(what, &body, model::service)
+        each(what, &body, json_decoder::service)
     }
 
     /// Reads one service by id or name, without task counts.
@@ -72,7 +72,7 @@ impl Docker {
         let what = format!("reading service {}", clean(id_or_name));
         let body = self.get_bytes(&what, &format!("/services/{}", encoded(id_or_name))).await?;
         let raw: &RawValue = from_slice(&body).map_err(|error| DockerError::bad(&what, error))?;
-        model::service(raw).ok_or_else(|| DockerError::bad(&what, "it is not a service"))
+        json_decoder::service(raw).ok_or_else(|| DockerError::bad(&what, "it is not a service"))
     }
 
     /// Lists tasks.
@@ -90,7 +90,7 @@ impl Docker {
         };
         let body = self.get_bytes(what, &format!("/tasks?{filters}")).await?;
         let with_rest = matches!(which, TaskFilter::History(_));
-        each(what, &body, |raw| model::task(raw, with_rest))
+        each(what, &body, |raw| json_decoder::task(raw, with_rest))
     }
 
     /// Reads the engine's info.
@@ -104,7 +104,7 @@ impl Docker {
 }
 
 fn read_info(value: &Value, api: String) -> SystemInfo {
-    let text = |pointer: &str| model::text(value, pointer);
+    let text = |pointer: &str| json_decoder::text(value, pointer);
     let texts = |pointer: &str| value.pointer(pointer).and_then(Value::as_array).into_iter().flatten();
     let mut insecure: Vec<String> =
         texts("/RegistryConfig/InsecureRegistryCIDRs").filter_map(|cidr| cidr.as_str().map(clean)).collect();
@@ -124,7 +124,7 @@ fn read_info(value: &Value, api: String) -> SystemInfo {
         state: text("/Swarm/LocalNodeState"),
         is_manager: value.pointer("/Swarm/ControlAvailable") == Some(&Value::Bool(true)),
         error: text("/Swarm/Error"),
-        managers: texts("/Swarm/RemoteManagers").map(|manager| model::text(manager, "/Addr")).collect(),
+        managers: texts("/Swarm/RemoteManagers").map(|manager| json_decoder::text(manager, "/Addr")).collect(),
     }
 }
 
@@ -160,16 +160,16 @@ mod tests {
     use pinnace_core::swarm::{FailureAction, NodeState, RestartCondition, ServiceMode, TaskState, UpdateState};
 
     fn services(name: &str) -> Vec<Service> {
-        each("x", capture(name).as_bytes(), model::service).unwrap()
+        each("x", capture(name).as_bytes(), json_decoder::service).unwrap()
     }
 
     fn tasks(name: &str) -> Vec<Task> {
-        each("x", capture(name).as_bytes(), |raw| model::task(raw, true)).unwrap()
+        each("x", capture(name).as_bytes(), |raw| json_decoder::task(raw, true)).unwrap()
     }
 
     #[test]
     fn nodes_of_a_swarm_with_one_down() {
-        let nodes = each("x", capture("70-nodes-node3-down.json").as_bytes(), model::node).unwrap();
+        let nodes = each("x", capture("70-nodes-node3-down.json").as_bytes(), json_decoder::node).unwrap();
         assert_eq!(nodes.len(), 3);
         let down = nodes.iter().find(|node| node.hostname == "node-3").unwrap();
         assert_eq!((&down.state, down.state_message.as_str()), (&NodeState::Down, "heartbeat failure"));
@@ -186,13 +186,13 @@ mod tests {
         assert_eq!(services[0].restart, RestartCondition::Any);
         assert_eq!(services[0].stop_grace, Duration::from_secs(10));
         assert!(!services[0].constraints.is_empty());
-        assert!(each("x", capture("base-services-list.json").as_bytes(), model::service).is_ok());
+        assert!(each("x", capture("base-services-list.json").as_bytes(), json_decoder::service).is_ok());
     }
 
     #[test]
     fn a_rollout_that_was_rolled_back() {
         let body = format!("[{}]", capture("22-service-after-auto-rollback.json"));
-        let service = each("x", body.as_bytes(), model::service).unwrap().remove(0);
+        let service = each("x", body.as_bytes(), json_decoder::service).unwrap().remove(0);
         let update = service.update.clone().unwrap();
         assert_eq!((&update.state, update.message.as_str()), (&UpdateState::RollbackCompleted, "rollback completed"));
         assert!(service.previous.is_none() && service.previous_differs.is_empty());
@@ -219,18 +219,18 @@ mod tests {
     fn an_odd_entry_costs_itself_only() {
         let body = br#"[7, null, {"ID": 5}, {"ID":"a","Spec":{"Name":"x\u001b[2Jy","Labels":{"k":"v\u202e","n":null},
             "Mode":{"Quantum":{}},"TaskTemplate":null},"UpdateStatus":{"State":"pondering"},"ServiceStatus":"?"}]"#;
-        let services = each("x", body, model::service).unwrap();
+        let services = each("x", body, json_decoder::service).unwrap();
         assert_eq!(services.len(), 1);
         assert_eq!((services[0].name.as_str(), services[0].label("k")), ("xy", Some("v")));
         assert_eq!(services[0].mode, ServiceMode::Other("Quantum".into()));
         assert_eq!(services[0].update.as_ref().unwrap().state, UpdateState::Other("pondering".into()));
         let body = br#"[{"ID":"t","ServiceID":"s","Status":{"State":"dreaming","Err":null},"Slot":"x","Spec":null},
             {"ID":"u","Status":[],"NodeID":null,"DesiredState":9}]"#;
-        let tasks = each("x", body, |raw| model::task(raw, true)).unwrap();
+        let tasks = each("x", body, |raw| json_decoder::task(raw, true)).unwrap();
         assert_eq!(tasks.len(), 2);
         assert_eq!(tasks[0].state, TaskState::Other("dreaming".into()));
-        assert_eq!(each("x", b"null", model::node).unwrap(), []);
-        assert!(each("x", b"<html>", model::node).is_err());
+        assert_eq!(each("x", b"null", json_decoder::node).unwrap(), []);
+        assert!(each("x", b"<html>", json_decoder::node).is_err());
     }
 
     #[test]

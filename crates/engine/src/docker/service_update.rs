@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::client::{Docker, encoded};
 use super::error::DockerError;
-use super::model::ServiceBody;
+use super::json_decoder::ServiceBody;
 use super::{spec, splice};
 use crate::credentials::Redacted;
 use pinnace_core::journal::Direction;

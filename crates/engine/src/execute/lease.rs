@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::clock::Clock;
 use crate::docker::DockerError;
 use crate::journal::Journal;
-use pinnace_core::journal::{Slot, SlotLabels};
+use pinnace_core::journal::{ChangeSlot, SlotLabels};
 
 /// The interval between heartbeats.
 const HEARTBEAT: Duration = Duration::from_secs(3);
@@ -66,7 +66,7 @@ pub struct LeaseKeeper {
 
 impl LeaseKeeper {
     /// Starts the keeper of a slot that we own. `sent` is the time of its last write, by the boot clock.
-    pub fn start(journal: Journal, slot: Slot, sent: Duration) -> Self {
+    pub fn start(journal: Journal, slot: ChangeSlot, sent: Duration) -> Self {
         let (jobs, inbox) = mpsc::channel(8);
         let (show, shown) = watch::channel(LeaseKeeperState { sent, lost: None, hangs_since: None });
         let keeper =
@@ -110,7 +110,7 @@ impl LeaseKeeper {
 
 struct SlotWriterTask {
     journal: Journal,
-    slot: Slot,
+    slot: ChangeSlot,
     show: watch::Sender<LeaseKeeperState>,
 }
 
@@ -190,7 +190,7 @@ impl SlotWriterTask {
     }
 
     /// Describes the write that replaced ours, with its operator.
-    fn rival(&self, now: &Slot) -> String {
+    fn rival(&self, now: &ChangeSlot) -> String {
         let by = &now.labels.by;
         if now.labels.state.is_terminal() {
             format!("{by} ended it: {}", now.labels.state.label())

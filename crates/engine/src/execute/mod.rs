@@ -19,8 +19,8 @@ use tokio::sync::mpsc;
 
 use crate::cluster::Cluster;
 use crate::docker::DockerError;
-use pinnace_core::change::{ChangeEvent, ExecutionSettings, Order};
-use pinnace_core::journal::Slot;
+use pinnace_core::change::{ChangeEvent, ExecutionSettings, OperatorCommand};
+use pinnace_core::journal::ChangeSlot;
 use pinnace_core::plan::{ChangeRecord, Plan};
 
 /// The options for the execution of a change.
@@ -51,11 +51,11 @@ pub enum ExecutionStart {
     /// An unfinished change, taken over from its owner.
     Resume {
         /// The slot, as last read.
-        slot: Box<Slot>,
+        slot: Box<ChangeSlot>,
         /// The change's record, with its plan.
         record: Box<ChangeRecord>,
         /// The operator's order; `None` makes the run ask for one.
-        order: Option<Order>,
+        order: Option<OperatorCommand>,
     },
 }
 
@@ -63,7 +63,7 @@ pub enum ExecutionStart {
 pub struct ChangeChannels {
     /// The operator's orders, read between steps and while waiting. When the sender is dropped, a question ends in a
     /// detachment.
-    pub orders: mpsc::UnboundedReceiver<Order>,
+    pub orders: mpsc::UnboundedReceiver<OperatorCommand>,
     /// All events in order; sending never waits.
     pub events: mpsc::UnboundedSender<ChangeEvent>,
 }

@@ -8,8 +8,8 @@ use super::{ChangeChannels, ExecuteOptions, StartRefusal, owner};
 use crate::cluster::Cluster;
 use crate::docker::{ServiceRevision, SpecEditState};
 use crate::identity;
-use pinnace_core::change::{ChangeEventKind, Order, Progress, Question};
-use pinnace_core::journal::{ChangeState, Direction, Slot, UnitState, UpdateIntent, VERSION};
+use pinnace_core::change::{ChangeEventKind, OperatorCommand, Progress, Question};
+use pinnace_core::journal::{ChangeSlot, ChangeState, Direction, UnitState, UpdateIntent, VERSION};
 use pinnace_core::plan::{ChangeRecord, Unit};
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::UpdateState;
@@ -24,11 +24,11 @@ const TRIES: u32 = 100;
 /// Takes a change over: from this write on, the next slot write of the previous owner fails.
 pub(super) async fn begin(
     cluster: Cluster,
-    slot: Slot,
+    slot: ChangeSlot,
     record: ChangeRecord,
     options: ExecuteOptions,
     control: ChangeChannels,
-    order: Option<Order>,
+    order: Option<OperatorCommand>,
 ) -> Result<ChangeRun, StartRefusal> {
     if slot.labels.state.is_terminal() {
         return Err(StartRefusal::Stale { moved: format!("the change has ended: {}", slot.labels.state.label()) });

@@ -8,7 +8,7 @@ use super::lease::{LeaseKeeper, LeaseLost};
 use super::plan_summary::summary;
 use super::{ChangeChannels, ExecuteOptions};
 use crate::cluster::Cluster;
-use pinnace_core::change::{ChangeEvent, ChangeEventKind, ExecutionStep, Order, Progress, Question, next};
+use pinnace_core::change::{ChangeEvent, ChangeEventKind, ExecutionStep, OperatorCommand, Progress, Question, next};
 use pinnace_core::journal::local_log::{LocalEvent, LoggedEventKind as DiskKind};
 use pinnace_core::journal::{ChangeState, UnitState, UpdateIntent};
 use pinnace_core::plan::ChangeRecord;
@@ -48,7 +48,7 @@ pub struct ChangeRun {
     pub(super) options: ExecuteOptions,
     pub(super) keeper: LeaseKeeper,
     pub(super) owner: String,
-    pub(super) orders: mpsc::UnboundedReceiver<Order>,
+    pub(super) orders: mpsc::UnboundedReceiver<OperatorCommand>,
     pub(super) progress: Progress,
     pub(super) doubt: Option<UpdateIntent>,
     /// The summary line for the slot.
@@ -171,7 +171,7 @@ impl ChangeRun {
                     return Ok(());
                 }
                 Ok(None) => {
-                    self.emit(ChangeEventKind::Ordered { order: Order::Detach });
+                    self.emit(ChangeEventKind::Ordered { order: OperatorCommand::Detach });
                     return Ok(());
                 }
                 Err(_) => self.report_slow_slot().await?,

@@ -12,7 +12,7 @@ use crate::identity;
 use crate::journal::{ClaimResult, Liveness};
 use pinnace_core::change::{ChangeEventKind, Progress};
 use pinnace_core::journal::local_log::{LocalEvent, LoggedEventKind as DiskKind};
-use pinnace_core::journal::{ChangeState, RECORD_LIMIT, Slot, SlotLabels, UnitState, record_size};
+use pinnace_core::journal::{ChangeSlot, ChangeState, RECORD_LIMIT, SlotLabels, UnitState, record_size};
 use pinnace_core::plan::{ChangeRecord, Plan};
 use pinnace_core::sanitize::clean;
 
@@ -107,7 +107,7 @@ async fn claim(
     cluster: &Cluster,
     record: &ChangeRecord,
     options: &ExecuteOptions,
-) -> Result<(Slot, Duration), StartRefusal> {
+) -> Result<(ChangeSlot, Duration), StartRefusal> {
     let plan = &record.plan;
     cluster.journal.put_record(record).await.map_err(StartRefusal::JournalRefused)?;
     let slots = cluster.journal.slots_of(&plan.group).await.map_err(StartRefusal::Fault)?;
@@ -155,7 +155,7 @@ async fn not_in_the_swarm(cluster: &Cluster, plan: &Plan) -> Result<(), StartRef
 }
 
 /// Returns the refusal for a slot that another owner created under our number.
-fn taken(slot: Slot, change: &str) -> StartRefusal {
+fn taken(slot: ChangeSlot, change: &str) -> StartRefusal {
     let by = slot.labels.by;
     if slot.change == change {
         StartRefusal::Lost { by }
@@ -168,7 +168,7 @@ fn taken(slot: Slot, change: &str) -> StartRefusal {
 
 /// Checks that the newest slot is the plan's parent and terminal; a slot that was abandoned before its first unit is
 /// closed.
-async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> Result<(), StartRefusal> {
+async fn newest_is_parent(cluster: &Cluster, slots: Vec<ChangeSlot>, plan: &Plan) -> Result<(), StartRefusal> {
     let Some(newest) = slots.into_iter().next_back() else {
         return if plan.parent == 0 {
             Ok(())
@@ -196,7 +196,7 @@ async fn newest_is_parent(cluster: &Cluster, slots: Vec<Slot>, plan: &Plan) -> R
 
 /// Closes a change without a live owner that has posted nothing. If its owner is alive after all, its next slot
 /// write fails, so nothing will be posted.
-async fn close(cluster: &Cluster, slot: Slot) -> Result<(), StartRefusal> {
+async fn close(cluster: &Cluster, slot: ChangeSlot) -> Result<(), StartRefusal> {
     let (change, by) = (slot.change.clone(), slot.labels.by.clone());
     let keeper = LeaseKeeper::start(cluster.journal.clone(), slot, cluster.docker.clock().boottime());
     let mine = owner();

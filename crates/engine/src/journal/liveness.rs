@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::Journal;
 use crate::docker::DockerError;
 use crate::identity;
-use pinnace_core::journal::{Slot, SlotIdleTimer};
+use pinnace_core::journal::{ChangeSlot, SlotIdleTimer};
 
 /// The interval between two reads of a slot.
 const LOOK: Duration = Duration::from_secs(1);
@@ -26,7 +26,7 @@ pub enum Liveness {
 }
 
 /// Returns whether it is certain, without a wait, that nobody holds the change.
-pub fn is_given_up(slot: &Slot) -> bool {
+pub fn is_given_up(slot: &ChangeSlot) -> bool {
     slot.labels.owner.is_empty() || identity::is_gone(&slot.labels.home)
 }
 
@@ -35,7 +35,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fails if the slot cannot be read for a long time.
-    pub async fn liveness(&self, slot: &Slot) -> Result<Liveness, DockerError> {
+    pub async fn liveness(&self, slot: &ChangeSlot) -> Result<Liveness, DockerError> {
         if is_given_up(slot) {
             return Ok(Liveness::Unresponsive);
         }

@@ -12,12 +12,15 @@ use super::local_store::LocalStore;
 use crate::clock::Clock;
 use crate::docker::{ConfigObject, Docker, DockerError};
 use pinnace_core::change::ChangeEvent;
+use pinnace_core::journal::UnreadableRecord;
 use pinnace_core::journal::{
-    ExternalDeploy, LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, Slot, SlotLabels, StoredConfig,
+    ChangeSlot, ExternalDeploy, LABEL_GROUP, LABEL_SEEN, LABEL_V, LOG, PREFIX, RECORD, SLOT, SlotLabels, StoredConfig,
     VERSION, doomed, sightings, slot_name,
 };
 use pinnace_core::plan::{ChangeRecord, PlanKind};
+use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
+use pinnace_core::world::Observation;
 
 /// The largest size of a change's log, in bytes.
 const LOG_LIMIT: usize = 64 * 1024;
@@ -26,9 +29,9 @@ const LOG_LIMIT: usize = 64 * 1024;
 #[derive(Clone, Debug)]
 pub enum ClaimResult {
     /// A slot that this process claimed.
-    Ours(Box<Slot>),
+    Ours(Box<ChangeSlot>),
     /// A slot whose number another change has taken.
-    Taken(Box<Slot>),
+    Taken(Box<ChangeSlot>),
 }
 
 /// The part that every version of a record has.
@@ -66,7 +69,7 @@ impl Journal {
     ///
     /// # Errors
     /// Fails if the store cannot be read.
-    pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<Slot>, DockerError> {
+    pub(crate) async fn open_in_swarm(&self, group: &GroupKey) -> Result<Option<ChangeSlot>, DockerError> {
         let slots = Self::new(self.docker.clone()).slots_of(group).await?;
         Ok(slots.into_iter().find(|slot| !slot.labels.state.is_terminal()))
     }
@@ -77,34 +80,60 @@ impl Journal {
     }
 
     /// Lists all slots of all groups.
-    pub async fn slots(&self) -> Result<Vec<Slot>, DockerError> {
+    pub async fn slots(&self) -> Result<Vec<ChangeSlot>, DockerError> {
         Ok(self.store.labelled(&[LABEL_V]).await?.iter().filter_map(read).collect())
     }
 
     /// Lists a group's slots, by number.
-    pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<Slot>, DockerError> {
+    pub(crate) async fn slots_of(&self, group: &GroupKey) -> Result<Vec<ChangeSlot>, DockerError> {
         let hash = group.hash();
         let filter = format!("{LABEL_GROUP}={hash}");
         let configs = self.store.labelled(&[LABEL_V, &filter]).await?;
-        let mut slots: Vec<Slot> = configs.iter().filter_map(read).filter(|slot| slot.group_hash == hash).collect();
+        let mut slots: Vec<ChangeSlot> =
+            configs.iter().filter_map(read).filter(|slot| slot.group_hash == hash).collect();
         slots.sort_by_key(|slot| slot.seq);
         Ok(slots)
     }
 
     /// Reads a slot; `None` if its config no longer exists.
-    pub async fn slot(&self, config: &str) -> Result<Option<Slot>, DockerError> {
+    pub async fn slot(&self, config: &str) -> Result<Option<ChangeSlot>, DockerError> {
         Ok(found(self.store.get(config).await)?.as_ref().and_then(read))
     }
 
     /// Reads a change's record; `None` if there is none that this version can read.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read, or if the record is damaged.
     pub async fn record(&self, change: &str) -> Result<Option<ChangeRecord>, DockerError> {
-        let what = format!("the record of change {change}");
-        let Some(config) = found(self.store.get(&format!("{RECORD}{change}")).await)? else { return Ok(None) };
-        match (serde_json::from_slice(&config.data), serde_json::from_slice::<RecordVersion>(&config.data)) {
+        match self.stored_record(change).await? {
+            Ok(record) => Ok(record),
+            Err(damaged) => {
+                let what = format!("the record of change {change} ({})", damaged.config);
+                Err(DockerError::bad(&what, damaged.why))
+            }
+        }
+    }
+
+    /// Observes a change's record: its content, that it does not exist, or that it cannot be read.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    pub async fn observe_record(&self, change: &str) -> Result<Observation, DockerError> {
+        let change = change.to_owned();
+        Ok(match self.stored_record(&change).await? {
+            Ok(record) => Observation::Record { change, record: record.map(Box::new) },
+            Err(record) => Observation::UnreadableRecord { change, record },
+        })
+    }
+
+    async fn stored_record(&self, change: &str) -> Result<Result<Option<ChangeRecord>, UnreadableRecord>, DockerError> {
+        let name = format!("{RECORD}{change}");
+        let Some(config) = found(self.store.get(&name).await)? else { return Ok(Ok(None)) };
+        Ok(match (serde_json::from_slice(&config.data), serde_json::from_slice::<RecordVersion>(&config.data)) {
             (Ok(record), _) => Ok(Some(record)),
             (Err(_), Ok(RecordVersion { v })) if v > VERSION => Ok(None),
-            (Err(error), _) => Err(DockerError::bad(&what, error)),
-        }
+            (Err(error), _) => Err(UnreadableRecord { config: name, why: clean(&error.to_string()) }),
+        })
     }
 
     /// Writes a record. An existing record of that name is the same one, because change ids are never used
@@ -158,7 +187,7 @@ impl Journal {
 
     /// Swaps a slot's labels at the index last read. Whatever the reply, only reading the slot back shows
     /// whether the swap took effect.
-    pub async fn swap(&self, slot: &Slot, labels: &SlotLabels) -> Result<(), DockerError> {
+    pub async fn swap(&self, slot: &ChangeSlot, labels: &SlotLabels) -> Result<(), DockerError> {
         let group = slot.group_hash.clone();
         let name = format!("{SLOT}{group}.{}", slot.seq);
         let written = labels.write(slot.v, &group, &slot.change);
@@ -202,8 +231,8 @@ impl Journal {
     }
 }
 
-fn read(config: &ConfigObject) -> Option<Slot> {
-    Slot::read(&config.id, config.index, config.created, &config.name, &config.labels)
+fn read(config: &ConfigObject) -> Option<ChangeSlot> {
+    ChangeSlot::read(&config.id, config.index, config.created, &config.name, &config.labels)
 }
 
 fn found(reply: Result<ConfigObject, DockerError>) -> Result<Option<ConfigObject>, DockerError> {

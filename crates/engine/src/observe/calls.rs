@@ -6,7 +6,7 @@ use super::owned_slots::SlotRead;
 use super::{cleaned, histories_of, slots};
 use crate::docker::{Docker, DockerError, TaskFilter};
 use crate::journal::Journal;
-use pinnace_core::journal::Slot;
+use pinnace_core::journal::ChangeSlot;
 use pinnace_core::swarm::{Node, Service, Task};
 use pinnace_core::world::EngineInfo;
 
@@ -19,8 +19,8 @@ pub(super) enum CallOutput {
     Running { of: Option<Vec<String>>, tasks: Vec<Task> },
     OnNode(Vec<Task>),
     Histories(Vec<(String, Vec<Task>)>),
-    Slots(Vec<Slot>),
-    Slot(Box<Slot>),
+    Slots(Vec<ChangeSlot>),
+    ChangeSlot(Box<ChangeSlot>),
     Open(Vec<SlotRead>),
 }
 
@@ -70,6 +70,6 @@ pub(super) fn one_slot(journal: Journal, id: String) -> PendingCall {
     Box::pin(async move {
         let read = journal.slot(&id).await?.map(cleaned);
         let slot = read.ok_or_else(|| DockerError::bad("reading a slot of the journal", "it is not a slot"))?;
-        Ok(CallOutput::Slot(Box::new(slot)))
+        Ok(CallOutput::ChangeSlot(Box::new(slot)))
     })
 }

@@ -17,7 +17,7 @@ use crate::cluster::Cluster;
 use crate::docker::{Docker, DockerError, TaskFilter};
 use crate::journal::Journal;
 use pinnace_core::journal::local_log;
-use pinnace_core::journal::{Slot, SlotLabels};
+use pinnace_core::journal::{ChangeSlot, SlotLabels};
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::swarm::{Service, Task, TaskState};
@@ -168,11 +168,11 @@ fn left_running(tasks: &[Task]) -> Vec<String> {
 
 /// Reads the journal's slots, with their texts cleaned for the screen; a process that writes a slot reads it
 /// again.
-async fn slots(journal: &Journal) -> Result<Vec<Slot>, DockerError> {
+async fn slots(journal: &Journal) -> Result<Vec<ChangeSlot>, DockerError> {
     Ok(journal.slots().await?.into_iter().map(cleaned).collect())
 }
 
-fn cleaned(slot: Slot) -> Slot {
+fn cleaned(slot: ChangeSlot) -> ChangeSlot {
     let labels = slot.labels;
     let clean_all = |(key, value): (String, String)| (clean(&key), clean(&value));
     let labels = SlotLabels {
@@ -185,7 +185,7 @@ fn cleaned(slot: Slot) -> Slot {
         extra: labels.extra.into_iter().map(clean_all).collect(),
         ..labels
     };
-    Slot { change: clean(&slot.change), labels, ..slot }
+    ChangeSlot { change: clean(&slot.change), labels, ..slot }
 }
 
 /// Reads task histories by service. A missing service has none, and does not affect those of the others.

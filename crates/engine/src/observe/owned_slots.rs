@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::journal::{Journal, is_given_up};
-use pinnace_core::journal::{Slot, SlotIdleTimer};
+use pinnace_core::journal::{ChangeSlot, SlotIdleTimer};
 
 /// The interval between two reads of the open slots.
 const LOOK: Duration = Duration::from_secs(3);
@@ -20,7 +20,7 @@ pub(super) struct OwnedSlots {
 /// One read of a slot, with the times of request and answer, by a clock that includes suspension.
 pub(super) struct SlotRead {
     config: String,
-    slot: Option<Slot>,
+    slot: Option<ChangeSlot>,
     asked: Duration,
     answered: Duration,
 }
@@ -31,7 +31,7 @@ impl OwnedSlots {
     }
 
     /// Records a slot as read; one without an owner, or of an ended change, is not watched any more.
-    pub(super) fn learn(&mut self, slot: &Slot) {
+    pub(super) fn learn(&mut self, slot: &ChangeSlot) {
         if slot.labels.state.is_terminal() || slot.labels.owner.is_empty() {
             self.slots.remove(&slot.config);
         } else {
@@ -40,7 +40,7 @@ impl OwnedSlots {
     }
 
     /// Records all slots of a list.
-    pub(super) fn learn_all(&mut self, slots: &[Slot]) {
+    pub(super) fn learn_all(&mut self, slots: &[ChangeSlot]) {
         for slot in slots {
             self.learn(slot);
         }
@@ -58,7 +58,7 @@ impl OwnedSlots {
     }
 
     /// Records what was read; returns the slots, each with whether its owner shows no sign of life.
-    pub(super) fn heard(&mut self, reads: Vec<SlotRead>) -> Vec<(Slot, bool)> {
+    pub(super) fn heard(&mut self, reads: Vec<SlotRead>) -> Vec<(ChangeSlot, bool)> {
         let mut seen = Vec::new();
         for SlotRead { config, slot, asked, answered } in reads {
             let Some(still) = self.slots.get_mut(&config) else { continue };

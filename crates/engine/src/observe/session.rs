@@ -38,7 +38,7 @@ enum CallKind {
     OnNode,
     Histories,
     Slots,
-    Slot,
+    ChangeSlot,
     Open,
 }
 
@@ -242,10 +242,10 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
         if free(CallKind::Some) && !due.some.is_empty() {
             start(CallKind::Some, calls::some(docker(), some_of(&mut due.some, SLICE)));
         }
-        if free(CallKind::Slot)
+        if free(CallKind::ChangeSlot)
             && let Some(id) = due.slot.pop_first()
         {
-            start(CallKind::Slot, calls::one_slot(self.journal.clone(), id));
+            start(CallKind::ChangeSlot, calls::one_slot(self.journal.clone(), id));
         }
         if free(CallKind::OnNode)
             && let Some(id) = due.on_nodes.pop_first()
@@ -274,7 +274,7 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
             Err(fault) if fault.is_not_found() && !matches!(kind, CallKind::Nodes | CallKind::Services) => {
                 return Ok(());
             }
-            Err(fault) if matches!(kind, CallKind::Engine | CallKind::Slots | CallKind::Slot) => {
+            Err(fault) if matches!(kind, CallKind::Engine | CallKind::Slots | CallKind::ChangeSlot) => {
                 tracing::warn!(%fault, "not known for now");
                 return Ok(());
             }
@@ -323,14 +323,14 @@ impl<'a, F: Fn(Observation)> Session<'a, F> {
                 self.open.learn_all(&slots);
                 out(Observation::Slots(slots));
             }
-            CallOutput::Slot(slot) => {
+            CallOutput::ChangeSlot(slot) => {
                 self.open.learn(&slot);
-                out(Observation::Slot(slot));
+                out(Observation::ChangeSlot(slot));
             }
             CallOutput::Open(reads) => {
                 for (slot, silent) in self.open.heard(reads) {
                     let slot = Box::new(slot);
-                    out(if silent { Observation::Silent(slot) } else { Observation::Slot(slot) });
+                    out(if silent { Observation::Silent(slot) } else { Observation::ChangeSlot(slot) });
                 }
             }
         }

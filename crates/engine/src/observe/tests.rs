@@ -199,7 +199,7 @@ async fn events_are_gathered() {
     let seen = watched.seen();
     assert!(seen.contains(&Observation::GoneServices(vec!["gone".into()])));
     assert!(seen.contains(&Observation::GoneServices(vec!["aaa".into(), "bbb".into()])), "not in the answer: gone");
-    assert!(seen.iter().any(|one| matches!(one, Observation::Slot(slot) if slot.seq == 2)));
+    assert!(seen.iter().any(|one| matches!(one, Observation::ChangeSlot(slot) if slot.seq == 2)));
     watched.stop().await;
 }
 

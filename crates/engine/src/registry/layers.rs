@@ -11,7 +11,7 @@ use super::decompress::{HashingReader, unpack};
 use super::http::StreamedResponse;
 use super::rootfs::FileTree;
 use pinnace_core::image::ImageRef;
-use pinnace_core::registry::{ImageFile, ImageInfo, ImageLayer, LayerReadProgress, LookupError};
+use pinnace_core::registry::{FileEntry, ImageInfo, ImageLayer, LayerReadProgress, LookupError};
 use pinnace_core::sanitize::clean;
 
 /// The size limit of an error answer, in bytes.
@@ -54,7 +54,7 @@ impl RegistryClientInner {
         about: &ImageInfo,
         bounds: &LayerLimits,
         progress: impl Fn(LayerReadProgress) + Send + Sync,
-    ) -> Result<Vec<ImageFile>, LookupError> {
+    ) -> Result<Vec<FileEntry>, LookupError> {
         let of = about.size();
         if of > bounds.bytes {
             let (all, most) = (megabytes(of), megabytes(bounds.bytes));

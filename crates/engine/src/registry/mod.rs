@@ -44,7 +44,7 @@ use self::single_flight::SingleFlight;
 pub use self::tls::{DOCKER_CERTS, RegistryTls};
 use crate::credentials::{CredentialStore, RegistryCredential};
 use pinnace_core::image::{Digest, ImageRef};
-use pinnace_core::registry::{ImageFile, ImageInfo, LayerReadProgress, LookupError, RateLimit, ResolvedImage, Tags};
+use pinnace_core::registry::{FileEntry, ImageInfo, LayerReadProgress, LookupError, RateLimit, ResolvedImage, Tags};
 
 /// A client for all registries, with its caches: connections, tokens, manifests by digest. Clones share them.
 #[derive(Clone)]
@@ -166,7 +166,7 @@ impl RegistryClient {
         about: &ImageInfo,
         bounds: &LayerLimits,
         progress: impl Fn(LayerReadProgress) + Send + Sync,
-    ) -> Result<Vec<ImageFile>, LookupError> {
+    ) -> Result<Vec<FileEntry>, LookupError> {
         self.0.unpack(image, about, bounds, progress).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pinnace_core::registry::{FileKind, ImageFile};
+use pinnace_core::registry::{FileEntry, FileKind};
 use pinnace_core::sanitize::clean;
 
 /// The name prefix of a whiteout, which removes an entry of a lower layer.
@@ -112,10 +112,10 @@ impl FileTree {
     }
 
     /// Returns all paths, sorted.
-    pub fn files(self) -> Vec<ImageFile> {
+    pub fn files(self) -> Vec<FileEntry> {
         let file =
-            |(key, node): (PathKey, TreeEntry)| ImageFile { path: shown(&key), kind: node.kind, size: node.size };
-        let mut files: Vec<ImageFile> = self.below.into_iter().map(file).collect();
+            |(key, node): (PathKey, TreeEntry)| FileEntry { path: shown(&key), kind: node.kind, size: node.size };
+        let mut files: Vec<FileEntry> = self.below.into_iter().map(file).collect();
         files.sort();
         files
     }

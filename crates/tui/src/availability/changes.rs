@@ -11,7 +11,7 @@ use crate::screens::pins::state::PinsMode;
 use crate::screens::plan::state::{Freshness, PlanState};
 use crate::selection::Selection;
 use crate::state::{Screen, State, WriteProtection};
-use pinnace_core::change::Order;
+use pinnace_core::change::OperatorCommand;
 use pinnace_core::history::drift;
 use pinnace_core::history::{TargetSearch, way_back};
 use pinnace_core::pins;
@@ -42,7 +42,7 @@ pub(crate) fn rollback_goal(state: &State) -> Result<(ClusterId, Goal), Unavaila
 
 pub(crate) fn rollback(state: &State) -> Result<(), Unavailable> {
     if matches!(state.screens.last(), Some(Screen::Change(_))) && !here(state)?.has_ended() {
-        return order(state, Order::RollBack);
+        return order(state, OperatorCommand::RollBack);
     }
     let (_, goal) = rollback_goal(state)?;
     if !matches!(goal, Goal::Back { scope: Scope::Service(_), .. }) {
@@ -147,9 +147,9 @@ fn is_read_only(state: &State, cluster: ClusterId) -> bool {
 /// Checks whether an action is possible on the change screen.
 pub(crate) fn on_change(state: &State, action: Action) -> Result<(), Unavailable> {
     match action {
-        Action::ContinuePastFailure | Action::ResumeContinue => order(state, Order::Continue),
-        Action::ResumeKeep => order(state, Order::KeepAsIs),
-        Action::Stop => order(state, Order::Stop),
+        Action::ContinuePastFailure | Action::ResumeContinue => order(state, OperatorCommand::Continue),
+        Action::ResumeKeep => order(state, OperatorCommand::KeepAsIs),
+        Action::Stop => order(state, OperatorCommand::Stop),
         Action::NextTrouble | Action::PreviousTrouble => {
             let failed = here(state)?.progress.units.iter().any(|unit| unit.failure.is_some());
             if failed { Ok(()) } else { Err(Unavailable::NothingWrong) }
@@ -165,13 +165,13 @@ fn here(state: &State) -> Result<ShownChange<'_>, Unavailable> {
 }
 
 /// Checks whether the change on the screen can take an order now.
-fn order(state: &State, order: Order) -> Result<(), Unavailable> {
+fn order(state: &State, order: OperatorCommand) -> Result<(), Unavailable> {
     let Some(Screen::Change(screen)) = state.screens.last() else { return Err(Unavailable::NotHere) };
     let seen = here(state)?;
     if seen.is_left_open() {
         return match order {
             _ if is_read_only(state, screen.cluster) => Err(Unavailable::ReadOnly),
-            Order::Stop => Err(Unavailable::ForeignChange),
+            OperatorCommand::Stop => Err(Unavailable::ForeignChange),
             _ if seen.plan.is_none() => Err(Unavailable::Reading),
             _ => Ok(()),
         };
@@ -185,10 +185,10 @@ fn order(state: &State, order: Order) -> Result<(), Unavailable> {
     };
     let asking = seen.progress.asking.as_ref();
     match order {
-        Order::Stop if asking.is_some() => Err(Unavailable::Asking),
-        Order::Stop if stop == StopRequest::Detached => Err(Unavailable::Ended),
-        Order::RollBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::RollingBack),
-        Order::Stop | Order::RollBack => Ok(()),
+        OperatorCommand::Stop if asking.is_some() => Err(Unavailable::Asking),
+        OperatorCommand::Stop if stop == StopRequest::Detached => Err(Unavailable::Ended),
+        OperatorCommand::RollBack if asking.is_none() && seen.progress.going_back => Err(Unavailable::RollingBack),
+        OperatorCommand::Stop | OperatorCommand::RollBack => Ok(()),
         _ if asking.is_some_and(|question| question.choices().contains(&order)) => Ok(()),
         _ => Err(Unavailable::NotAsking),
     }

@@ -1,7 +1,7 @@
 //! The dialogs over a screen, and their state.
 
 use crate::action::KeyContext;
-use pinnace_core::change::Order;
+use pinnace_core::change::OperatorCommand;
 
 use crate::dialogs::line_input::LineInput;
 use crate::dialogs::login::state::LoginForm;
@@ -101,5 +101,5 @@ pub enum ActionToConfirm {
     /// Applying the plan.
     Apply,
     /// Sending this order to a change.
-    Order(Order),
+    OperatorCommand(OperatorCommand),
 }

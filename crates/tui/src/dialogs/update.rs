@@ -10,7 +10,7 @@ use crate::msg::Effect;
 use crate::screens;
 use crate::state::{ScrollState, State};
 use crate::wrap::wrapped;
-use pinnace_core::change::Order;
+use pinnace_core::change::OperatorCommand;
 
 use crate::dialogs::login::update as login;
 use crate::update::body;
@@ -102,16 +102,22 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
 /// Answers a question: yes is enter, or the key that asked the question.
 fn answer(state: &mut State, asked: &ActionToConfirm, action: Action, effects: &mut Vec<Effect>) {
     let is_yes = match asked {
-        ActionToConfirm::Order(Order::Continue) => matches!(action, Action::Open | Action::ResumeContinue),
-        ActionToConfirm::Order(Order::RollBack) => matches!(action, Action::Open | Action::ResumeRollBack),
-        ActionToConfirm::Order(Order::KeepAsIs) => matches!(action, Action::Open | Action::ResumeKeep),
+        ActionToConfirm::OperatorCommand(OperatorCommand::Continue) => {
+            matches!(action, Action::Open | Action::ResumeContinue)
+        }
+        ActionToConfirm::OperatorCommand(OperatorCommand::RollBack) => {
+            matches!(action, Action::Open | Action::ResumeRollBack)
+        }
+        ActionToConfirm::OperatorCommand(OperatorCommand::KeepAsIs) => {
+            matches!(action, Action::Open | Action::ResumeKeep)
+        }
         _ => action == Action::Open,
     };
     match asked {
         _ if !is_yes => {}
         ActionToConfirm::Quit => effects.push(Effect::Quit),
         ActionToConfirm::Apply => crate::screens::plan::update::apply(state, effects),
-        ActionToConfirm::Order(order) => crate::screens::change::update::order(state, *order, effects),
+        ActionToConfirm::OperatorCommand(order) => crate::screens::change::update::order(state, *order, effects),
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) enum NavigationTarget {
 const EVERYWHERE: &[Action] = &[
     Action::Quit,
     Action::ForceQuit,
+    Action::Suspend,
     Action::Redraw,
     Action::Refresh,
     Action::Tour,

@@ -34,7 +34,6 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
         state.attended = Some(attend.clone());
         effects.push(attend);
     }
-    watch_registries(state, effects);
     let mut wants = causes(state);
     if at_keys {
         wants.extend(tags(state));
@@ -46,7 +45,7 @@ pub(crate) fn watch(state: &mut State, effects: &mut Vec<Effect>) {
 }
 
 /// Emits the registries to watch, for each cluster whose services run from others than before.
-fn watch_registries(state: &mut State, effects: &mut Vec<Effect>) {
+pub(crate) fn watch_registries(state: &mut State, effects: &mut Vec<Effect>) {
     for (cluster, one) in state.clusters.iter_mut() {
         if !one.world.is_painted() {
             continue;

@@ -87,6 +87,7 @@ fn keys(pen: &mut LineBuilder<'_>, state: &State, room: usize) {
             | Action::ResumeRollBack
             | Action::ResumeKeep
             | Action::Stop
+            | Action::NextTrouble
                 if !possible && context == KeyContext::Change => {}
             // Near the front if there is drift to resolve.
             Action::ToPin => wanted.insert(wanted.len().min(1), one),
@@ -143,7 +144,9 @@ fn label(state: &State, action: Action, room: usize) -> String {
             (KeyContext::Change, Action::Copy) => "copy id",
             (KeyContext::History, Action::Copy) => "copy record",
             (KeyContext::Plan, Action::Copy) => "copy commands",
-            (KeyContext::History, Action::Open) => "unfold",
+            (KeyContext::History, Action::Open) => "fold/unfold",
+            (KeyContext::Change, Action::NextTrouble) => "next failed",
+            (KeyContext::Editor, Action::LeaveEditor) => "leave text (then P plan)",
             (KeyContext::History, Action::Rollback) => "roll back to before it",
             _ => action.label(),
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use pinnace_core::registry::FactQuery;
-use pinnace_core::registry::{Fact, FactSource, LookupError, QueryAnswer, RateLimit, ResolvedImage};
+use pinnace_core::registry::{Fact, FactSource, FactUpdate, LookupError, RateLimit, ResolvedImage};
 use pinnace_core::registry::{VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
 use pinnace_tui::action::KeyContext;
@@ -234,7 +234,7 @@ fn a_registry_that_refuses_says_why_and_the_manifest_is_still_there() {
 fn the_word_tells_what_it_follows() {
     let about = |manifest: VersionManifest, state: &mut State| {
         let fact = known(state, Arc::new(manifest), FactSource::Curated);
-        learn(state, QueryAnswer::Versions(fact));
+        learn(state, FactUpdate::Versions(fact));
         lines_of(state).join("\n")
     };
     let mut state = full(200, 60);
@@ -249,7 +249,7 @@ fn the_word_tells_what_it_follows() {
     }
     let fact =
         Fact::Failed { why: LookupError::Other("m.json: unsupported schema_version 2 (want 1)".into()), at: state.now };
-    learn(&mut state, QueryAnswer::Versions(fact));
+    learn(&mut state, FactUpdate::Versions(fact));
     let screen = lines_of(&state).join("\n");
     assert!(screen.contains("no version manifest: m.json: unsupported schema_version 2 (want 1)"), "{screen}");
     assert!(!picks(&state).contains(&"manifest") && picks(&state).len() > 5, "the tags are there all the same");
@@ -262,7 +262,7 @@ fn a_registry_that_counts_is_asked_about_the_chosen_one_only() {
     let allowance = Some(RateLimit { limit: 100, remaining: 20, window: None });
     let fact =
         known(&state, ResolvedImage { allowance, ..ResolvedImage::new(digest('7'), None) }, FactSource::Registry);
-    learn(&mut state, QueryAnswer::Image(format!("{REPOSITORY}:other"), fact));
+    learn(&mut state, FactUpdate::Image(format!("{REPOSITORY}:other"), fact));
     let effects = tags(&mut state, REPOSITORY, TAGS);
     // The running images were queried when the pins were opened.
     assert!(asked(&effects).len() <= 1, "{effects:?}");

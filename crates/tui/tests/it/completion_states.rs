@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use std::sync::Arc;
 
 use pinnace_core::image::Digest;
-use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageInfo, LookupError, QueryAnswer, ResolvedImage, Tags};
+use pinnace_core::registry::{Fact, FactSource, FactUpdate, ImageConfig, ImageInfo, LookupError, ResolvedImage, Tags};
 use pinnace_core::registry::{VersionManifest, VersionManifestOrigin};
 use pinnace_core::time::Time;
 use pinnace_tui::msg::{Effect, Msg};
@@ -22,7 +22,7 @@ pub fn digest(digit: char) -> Digest {
     Digest::parse(&format!("sha256:{}", format!("{digit}f2e3d4c").repeat(8))).unwrap()
 }
 
-pub fn learn(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
+pub fn learn(state: &mut State, learned: FactUpdate) -> Vec<Effect> {
     send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
@@ -38,24 +38,24 @@ pub fn manifest(state: &mut State) -> Vec<Effect> {
         {"postgres_version":"18.4","spock_version":"5","image":"pgedge-postgres:18.4-spock5.0.10-standard-1"}] } }"#;
     let manifest = VersionManifest::parse(text, "ghcr.io/pgedge", VersionManifestOrigin::BuiltIn, None).unwrap();
     let fact = known(state, Arc::new(manifest), FactSource::Curated);
-    learn(state, QueryAnswer::Versions(fact))
+    learn(state, FactUpdate::Versions(fact))
 }
 
 pub fn tags(state: &mut State, repository: &str, names: &str) -> Vec<Effect> {
     let tags = Tags { names: names.split_whitespace().map(str::to_owned).collect(), cut: false };
     let fact = known(state, Arc::new(tags), FactSource::Registry);
-    learn(state, QueryAnswer::Tags(repository.into(), fact))
+    learn(state, FactUpdate::Tags(repository.into(), fact))
 }
 
 pub fn refused(state: &mut State, repository: &str, why: LookupError) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    learn(state, QueryAnswer::Tags(repository.into(), fact))
+    learn(state, FactUpdate::Tags(repository.into(), fact))
 }
 
 /// Answers that the registry has an image under this tag, built `days` ago.
 pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect> {
     let fact = known(state, ResolvedImage::new(digest(digit), None), FactSource::Registry);
-    let effects = learn(state, QueryAnswer::Image(format!("{REPOSITORY}:{tag}"), fact));
+    let effects = learn(state, FactUpdate::Image(format!("{REPOSITORY}:{tag}"), fact));
     let about = ImageInfo {
         digest: digest(digit),
         media_type: String::new(),
@@ -67,7 +67,7 @@ pub fn image(state: &mut State, tag: &str, digit: char, days: i64) -> Vec<Effect
         config: ImageConfig { created: Some(Time(state.now.0 - days * 86_400_000)), ..ImageConfig::default() },
     };
     let fact = known(state, Arc::new(about), FactSource::Registry);
-    learn(state, QueryAnswer::ImageInfo(format!("{REPOSITORY}@{}", digest(digit)), fact));
+    learn(state, FactUpdate::ImageInfo(format!("{REPOSITORY}@{}", digest(digit)), fact));
     effects
 }
 

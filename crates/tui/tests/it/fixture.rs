@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
-use pinnace_core::journal::{ChangeState, Slot, SlotLabels, UnitState};
+use pinnace_core::journal::{ChangeSlot, ChangeState, SlotLabels, UnitState};
 use pinnace_core::plan::{ChangeRecord, Plan, PlanKind, SpecImage, Unit, UnitAction};
 use pinnace_core::swarm::{
     Availability, EditableFields, Node, NodeState, RestartCondition, Role, Service, ServiceMode, SpecField, Task,
@@ -234,7 +234,7 @@ pub fn bad_night(well: usize) -> Vec<One> {
 }
 
 /// Returns the observations that the observer would make of these services, nodes and slots.
-pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<Slot>) -> Vec<Observation> {
+pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<ChangeSlot>) -> Vec<Observation> {
     let engine = EngineInfo { host: "mgr-1".into(), node: "mgr-1-id".into(), ..EngineInfo::default() };
     let mut seen =
         vec![Observation::Link(ConnectionState::Live), Observation::Engine(engine), Observation::Nodes(nodes)];
@@ -297,7 +297,7 @@ pub fn change(
     let key = pinnace_core::swarm::GroupKey::parse(group).unwrap();
     let id = format!("0199aa{seq:02}-{}", &key.hash()[..8]);
     let letters = if state == ChangeState::Done { UnitState::Done } else { UnitState::Failed };
-    let slot = Slot {
+    let slot = ChangeSlot {
         config: format!("cfg-{id}"),
         index: 100 + seq,
         created: ago(hours * 3600),
@@ -336,7 +336,7 @@ pub fn change(
         extra: serde_json::Map::new(),
     };
     let record = ChangeRecord { v: 1, change: id.clone(), plan, extra: serde_json::Map::new() };
-    vec![Observation::Slot(Box::new(slot)), Observation::Record { change: id, record: Some(Box::new(record)) }]
+    vec![Observation::ChangeSlot(Box::new(slot)), Observation::Record { change: id, record: Some(Box::new(record)) }]
 }
 
 /// Presses keys, written as in a keymap file, and returns the effects.
@@ -355,7 +355,7 @@ pub fn not_found(state: &mut State, reference: &str) {
     assert!(ImageRef::parse(reference).is_ok());
     let msg = Msg::QueryAnswered {
         cluster: ClusterId::FIRST,
-        learned: pinnace_core::registry::QueryAnswer::Image(reference.into(), fact),
+        learned: pinnace_core::registry::FactUpdate::Image(reference.into(), fact),
     };
     update(state, ArrivedMsg { at: state.now, msg });
 }

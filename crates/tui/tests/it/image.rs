@@ -7,8 +7,8 @@ use std::sync::Arc;
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::registry::FactQuery;
 use pinnace_core::registry::{
-    BuildStep, Fact, FactSource, FileKind, ImageConfig, ImageFile, ImageFilesState, ImageInfo, ImageLayer, IndexEntry,
-    LayerReadProgress, LookupError, QueryAnswer, ResolvedImage,
+    BuildStep, Fact, FactSource, FactUpdate, FileEntry, FileKind, ImageConfig, ImageFilesState, ImageInfo, ImageLayer,
+    IndexEntry, LayerReadProgress, LookupError, ResolvedImage,
 };
 use pinnace_core::time::Time;
 use pinnace_tui::action::KeyContext;
@@ -39,7 +39,7 @@ fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     wants.flatten().filter(|want| matches!(want, FactQuery::Image(_) | FactQuery::ImageInfo(_))).collect()
 }
 
-fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
+fn learned(state: &mut State, learned: FactUpdate) -> Vec<Effect> {
     send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
@@ -94,14 +94,14 @@ fn index() -> ImageInfo {
 
 fn names(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let value = ResolvedImage::new(digest(digit), None);
-    learned(state, QueryAnswer::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
+    learned(state, FactUpdate::Image(reference.into(), Fact::Known { value, at: NOW, via: FactSource::Registry }))
 }
 
 fn is(state: &mut State, repository: &str, about: ImageInfo) -> Vec<Effect> {
     let reference = format!("{repository}@{}", about.digest);
     learned(
         state,
-        QueryAnswer::ImageInfo(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
+        FactUpdate::ImageInfo(reference, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry }),
     )
 }
 
@@ -178,7 +178,7 @@ fn it_is_copied_with_its_digest() {
 fn what_failed_is_asked_for_again_when_it_is_opened_again() {
     let mut state = night(80, 24);
     press(&mut state, "i");
-    learned(&mut state, QueryAnswer::Image(QUEUE.into(), Fact::Failed { why: LookupError::NoCredentials, at: NOW }));
+    learned(&mut state, FactUpdate::Image(QUEUE.into(), Fact::Failed { why: LookupError::NoCredentials, at: NOW }));
     let shown = text(&state);
     // Neither the cause nor the hint is cut.
     assert!(shown.contains("docker.io\n             requires a login, and pinnace has none"), "{shown}");
@@ -227,7 +227,7 @@ fn the_contract_of_the_pins_is_judged() {
 }
 
 fn files(paths: &[(&str, FileKind)]) -> ImageFilesState {
-    let file = |(path, kind): &(&str, FileKind)| ImageFile { path: (*path).to_owned(), kind: *kind, size: 1200 };
+    let file = |(path, kind): &(&str, FileKind)| FileEntry { path: (*path).to_owned(), kind: *kind, size: 1200 };
     ImageFilesState::Known(Arc::new(paths.iter().map(file).collect()))
 }
 

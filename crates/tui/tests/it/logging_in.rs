@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use pinnace_core::redacted::Redacted;
 use pinnace_core::registry::FactQuery;
-use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
+use pinnace_core::registry::{Fact, FactUpdate, LookupError};
 use pinnace_tui::action::KeyContext;
 use pinnace_tui::dialogs::login::state::LoginField;
 use pinnace_tui::dialogs::state::Dialog;
@@ -29,7 +29,7 @@ fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
 
 fn refuse(state: &mut State, reference: &str, why: LookupError) -> Vec<Effect> {
     let fact = Fact::Failed { why, at: state.now };
-    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference.into(), fact) })
+    send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: FactUpdate::Image(reference.into(), fact) })
 }
 
 fn form(state: &State) -> (&str, &str, LoginField) {

@@ -3,7 +3,7 @@
 use pinnace_core::plan::CredentialOrigin;
 use pinnace_core::plan::{CredentialPolicy, UpdateOrderOption};
 use pinnace_core::plan::{Goal, RedeployImage, SavedPlan, Scope};
-use pinnace_core::registry::{Fact, FactSource, QueryAnswer};
+use pinnace_core::registry::{Fact, FactSource, FactUpdate};
 use pinnace_tui::clusters::ClusterId;
 use pinnace_tui::msg::{Effect, Msg};
 use pinnace_tui::screens::plan::state::{Freshness, PlanState};
@@ -20,7 +20,7 @@ fn shown(state: &State) -> &PlanState {
 }
 
 fn has_login(state: &mut State) {
-    let learned = QueryAnswer::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Curated });
+    let learned = FactUpdate::Login("ghcr.io".into(), Fact::Known { value: true, at: NOW, via: FactSource::Curated });
     send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned });
 }
 

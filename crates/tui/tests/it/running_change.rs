@@ -3,7 +3,7 @@
 use pinnace_tui::clusters::ClusterId;
 use std::collections::BTreeSet;
 
-use pinnace_core::change::{ChangeEventKind, OnFailure, Order};
+use pinnace_core::change::{ChangeEventKind, OnFailure, OperatorCommand};
 use pinnace_core::finding::Code;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::{Goal, RollbackChoice, Scope};
@@ -31,10 +31,10 @@ fn asked(effects: &[Effect]) -> BTreeSet<FactQuery> {
     wants.flatten().cloned().collect()
 }
 
-fn orders(effects: &[Effect]) -> Vec<Order> {
+fn orders(effects: &[Effect]) -> Vec<OperatorCommand> {
     effects
         .iter()
-        .filter_map(|effect| if let Effect::Order { order, .. } = effect { Some(*order) } else { None })
+        .filter_map(|effect| if let Effect::OperatorCommand { order, .. } = effect { Some(*order) } else { None })
         .collect()
 }
 
@@ -161,19 +161,19 @@ fn it_asks_after_a_failure_and_goes_on_by_two_keys() {
     assert_eq!(orders(&press(&mut state, "C")), []);
     assert_eq!(state.context(), KeyContext::Ask);
     assert_eq!(orders(&press(&mut state, "esc")), []);
-    assert_eq!(orders(&press(&mut state, "C C")), [Order::Continue]);
+    assert_eq!(orders(&press(&mut state, "C C")), [OperatorCommand::Continue]);
     let mut state = scenario::asking(120, 40);
-    assert_eq!(orders(&press(&mut state, "R")), [Order::RollBack]);
+    assert_eq!(orders(&press(&mut state, "R")), [OperatorCommand::RollBack]);
     let mut state = scenario::asking(120, 40);
-    assert_eq!(orders(&press(&mut state, "L")), [Order::KeepAsIs]);
+    assert_eq!(orders(&press(&mut state, "L")), [OperatorCommand::KeepAsIs]);
 }
 
 #[test]
 fn stopping_takes_one_key_and_giving_up_two() {
     let mut state = scenario::working(120, 40);
     assert_eq!(orders(&press(&mut state, "C L")), [], "it did not ask");
-    assert_eq!(orders(&press(&mut state, "x")), [Order::Stop]);
-    assert_eq!(orders(&press(&mut state, "x")), [Order::Detach]);
+    assert_eq!(orders(&press(&mut state, "x")), [OperatorCommand::Stop]);
+    assert_eq!(orders(&press(&mut state, "x")), [OperatorCommand::Detach]);
     assert_eq!(orders(&press(&mut state, "x")), []);
 }
 
@@ -187,7 +187,7 @@ fn a_change_given_up_is_offered_again_as_the_journal_has_it() {
     });
     let (change, plan) = resumed.unwrap();
     send(&mut state, Msg::ChangeStarted { cluster: ClusterId::FIRST, plan, change: change.clone() });
-    assert_eq!(orders(&press(&mut state, "x x")), [Order::Stop, Order::Detach]);
+    assert_eq!(orders(&press(&mut state, "x x")), [OperatorCommand::Stop, OperatorCommand::Detach]);
     send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change, text: "given up".into() });
     let screen = crate::screens::lines_of(&state).join("\n");
     assert!(screen.contains("Detached by") && screen.contains("in doubt"), "{screen}");
@@ -246,7 +246,7 @@ fn a_change_left_open_is_offered_by_images_and_taken_over() {
         _ => None,
     });
     let (_, order, plan) = resumed.unwrap();
-    assert_eq!(order, Order::RollBack);
+    assert_eq!(order, OperatorCommand::RollBack);
     assert_eq!(
         state.clusters[ClusterId::FIRST].local_changes[0].stage,
         ChangeStage::TakingOver { change: "0199aa01-78351f60".into() }

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use pinnace_core::change::{ChangeEvent, ChangeEventKind, Question, TaskLine, UnitPhase};
 use pinnace_core::image::{Digest, ImageRef, Platform};
 use pinnace_core::journal::{ChangeState, Direction, UnitState};
-use pinnace_core::registry::{Fact, FactSource, ImageConfig, ImageInfo, LookupError, QueryAnswer, ResolvedImage};
+use pinnace_core::registry::{Fact, FactSource, FactUpdate, ImageConfig, ImageInfo, LookupError, ResolvedImage};
 use pinnace_core::registry::{REPOSITORY_HOST, VersionManifest, VersionManifestOrigin};
 use pinnace_core::swarm::GroupKey;
 use pinnace_core::time::Time;
+use pinnace_core::world::Observation;
 use pinnace_tui::msg::{ArrivedMsg, Effect, Msg};
 use pinnace_tui::screens::fleet::rows::FleetRowId;
 use pinnace_tui::state::{Screen, State};
 use pinnace_tui::update::update;
 
-use crate::fixture::{NOW, PG, bad_night, change, console, press, seen, six_nodes};
+use crate::fixture::{NOW, One, PG, bad_night, change, console, pinned, press, seen, six_nodes};
 
 pub const GOOD: &str = PG;
 pub const WRONG: &str = "ghcr.io/pgedge/pgedge-postgres:18.3-spock5.0.6-standard-2";
@@ -45,24 +46,24 @@ pub fn found(state: &mut State, reference: &str, digit: char) -> Vec<Effect> {
     let value = ResolvedImage { size: Some(212_000_000), ..ResolvedImage::new(digest, Some(platforms)) };
     let about = about(reference, &value);
     let fact = |via| Fact::Known { value: value.clone(), at: NOW, via };
-    let mut effects = learned(state, QueryAnswer::Image(reference.into(), fact(FactSource::Registry)));
+    let mut effects = learned(state, FactUpdate::Image(reference.into(), fact(FactSource::Registry)));
     effects.extend(learned(state, about));
-    effects.extend(learned(state, QueryAnswer::Engine(reference.into(), fact(FactSource::Engine))));
+    effects.extend(learned(state, FactUpdate::Engine(reference.into(), fact(FactSource::Engine))));
     let host = ImageRef::parse(reference).unwrap().host;
     effects.extend(learned(
         state,
-        QueryAnswer::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Curated }),
+        FactUpdate::Login(host, Fact::Known { value: false, at: NOW, via: FactSource::Curated }),
     ));
-    effects.extend(learned(state, QueryAnswer::Versions(versions())));
+    effects.extend(learned(state, FactUpdate::Versions(versions())));
     effects
 }
 
-fn learned(state: &mut State, learned: QueryAnswer) -> Vec<Effect> {
+fn learned(state: &mut State, learned: FactUpdate) -> Vec<Effect> {
     send(state, Msg::QueryAnswered { cluster: ClusterId::FIRST, learned })
 }
 
 /// Makes the details of an image with an entry point and without a named base image.
-fn about(reference: &str, fact: &ResolvedImage) -> QueryAnswer {
+fn about(reference: &str, fact: &ResolvedImage) -> FactUpdate {
     let about = ImageInfo {
         digest: fact.digest.clone(),
         media_type: "application/vnd.oci.image.index.v1+json".into(),
@@ -75,7 +76,7 @@ fn about(reference: &str, fact: &ResolvedImage) -> QueryAnswer {
     };
     let image = ImageRef::parse(reference).unwrap();
     let by_digest = image.by_digest(&about.digest);
-    QueryAnswer::ImageInfo(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
+    FactUpdate::ImageInfo(by_digest, Fact::Known { value: Arc::new(about), at: NOW, via: FactSource::Registry })
 }
 
 /// Makes a version manifest with two versions.
@@ -90,8 +91,8 @@ fn versions() -> Fact<Arc<VersionManifest>> {
 /// Answers that the registry does not have this image.
 pub fn missing(state: &mut State, reference: &str) -> Vec<Effect> {
     let fact = Fact::Failed { why: LookupError::NotFound, at: state.now };
-    let mut effects = learned(state, QueryAnswer::Image(reference.into(), fact));
-    effects.extend(learned(state, QueryAnswer::Versions(versions())));
+    let mut effects = learned(state, FactUpdate::Image(reference.into(), fact));
+    effects.extend(learned(state, FactUpdate::Versions(versions())));
     effects
 }
 
@@ -206,7 +207,7 @@ pub fn at_work(state: &mut State, unit: usize) {
     event(state, ChangeEventKind::Unit { unit, state: UnitState::Updating });
     phase(state, unit, UnitPhase::Update, 200);
     phase(state, unit, UnitPhase::Converge, 900);
-    let since = Some(Time(state.now.0 - 6000));
+    let since = Some(Time(state.now.0 + 2000));
     let task = |slot, word: &str, fresh| TaskLine {
         id: format!("task-{word}"),
         slot: Some(slot),
@@ -272,6 +273,11 @@ pub fn done(width: u16, height: u16) -> State {
     pass(&mut state, 10_000);
     event(&mut state, ChangeEventKind::Unit { unit: 1, state: UnitState::Done });
     event(&mut state, ChangeEventKind::Ended { state: ChangeState::Done, text: "one service on another image".into() });
+    let name = "storefront-n1-host-2";
+    let well = One::new(name, &pinned(PG, '1'), 1).database("storefront", "n1").up("mgr-2", 10);
+    let tasks = Observation::Tasks { service: well.service.id.clone(), tasks: well.tasks };
+    let seen = vec![Observation::SomeServices(vec![well.service]), tasks];
+    send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen });
     send(&mut state, Msg::ChangeEnded { cluster: ClusterId::FIRST, change: CHANGE.into(), text: "done".into() });
     state
 }
@@ -286,7 +292,7 @@ pub fn left(width: u16, height: u16) -> State {
         [unit("storefront-n1-host-1", "n1"), unit("storefront-n1-host-2", "n1"), unit("storefront-n2-host-3", "n2")];
     let units: Vec<_> = units.iter().map(|(service, member)| (*service, *member, old.as_str(), new.as_str())).collect();
     let mut seen = change("database/storefront", 1, ChangeState::Detached, 1, &units);
-    if let Some(pinnace_core::world::Observation::Slot(slot)) = seen.first_mut() {
+    if let Some(pinnace_core::world::Observation::ChangeSlot(slot)) = seen.first_mut() {
         slot.labels.units = vec![UnitState::Done, UnitState::Updating, UnitState::Untouched];
     }
     send(&mut state, Msg::Observed { cluster: ClusterId::FIRST, seen });

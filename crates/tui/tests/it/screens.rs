@@ -4,7 +4,7 @@ use pinnace_tui::clusters::ClusterId;
 use std::fmt::Write as _;
 use std::sync::OnceLock;
 
-use pinnace_core::registry::{Fact, LookupError, QueryAnswer};
+use pinnace_core::registry::{Fact, FactUpdate, LookupError};
 use pinnace_core::world::{ConnectionState, Observation};
 use pinnace_tui::config::{SourceText, StyleRole, Theme};
 use pinnace_tui::msg::{ArrivedMsg, Msg};
@@ -108,7 +108,7 @@ fn fleet_with_a_lost_link_and_an_unreachable_registry() {
         &mut state,
         ArrivedMsg {
             at: NOW,
-            msg: Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: QueryAnswer::Image(reference, fact) },
+            msg: Msg::QueryAnswered { cluster: ClusterId::FIRST, learned: FactUpdate::Image(reference, fact) },
         },
     );
     assert!(!lines(&draw(&state)).join("\n").contains("unreachable"), "a single failure may be chance");

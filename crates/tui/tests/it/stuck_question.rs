@@ -1,16 +1,16 @@
 //! Tests of a change that asks about a stuck unit, and withdraws its question.
 
-use pinnace_core::change::{ChangeEventKind, Order};
+use pinnace_core::change::{ChangeEventKind, OperatorCommand};
 use pinnace_tui::action::KeyContext;
 use pinnace_tui::msg::Effect;
 
 use crate::fixture::press;
 use crate::scenario::{self, event};
 
-fn orders(effects: &[Effect]) -> Vec<Order> {
+fn orders(effects: &[Effect]) -> Vec<OperatorCommand> {
     effects
         .iter()
-        .filter_map(|effect| if let Effect::Order { order, .. } = effect { Some(*order) } else { None })
+        .filter_map(|effect| if let Effect::OperatorCommand { order, .. } = effect { Some(*order) } else { None })
         .collect()
 }
 
@@ -24,7 +24,7 @@ fn a_question_about_what_is_stuck_goes_by_itself() {
     assert_eq!(orders(&press(&mut state, "C")), []);
     assert!(!crate::screens::lines_of(&state).join("\n").contains("neither fails"));
     let mut state = scenario::stuck(100, 30);
-    assert_eq!(orders(&press(&mut state, "C enter")), [Order::Continue]);
-    assert_eq!(orders(&press(&mut scenario::stuck(100, 30), "L")), [Order::KeepAsIs]);
-    assert_eq!(orders(&press(&mut scenario::stuck(100, 30), "R")), [Order::RollBack]);
+    assert_eq!(orders(&press(&mut state, "C enter")), [OperatorCommand::Continue]);
+    assert_eq!(orders(&press(&mut scenario::stuck(100, 30), "L")), [OperatorCommand::KeepAsIs]);
+    assert_eq!(orders(&press(&mut scenario::stuck(100, 30), "R")), [OperatorCommand::RollBack]);
 }

@@ -17,14 +17,14 @@ mod step;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 
-use pinnace_core::change::{ExecutionSettings, OnFailure, Order as Ordered};
+use pinnace_core::change::{ExecutionSettings, OnFailure, OperatorCommand as Ordered};
 use pinnace_engine::execute::{ChangeChannels, ExecuteOptions, ExecutionStart, execute};
 use tokio::sync::mpsc;
 
 use super::*;
 use context::Stage;
 use faulty_connection::{Fault, Line};
-use sequence::{Op, Order, Sequence, What, cells};
+use sequence::{Op, OperatorCommand, Sequence, What, cells};
 use step::Step;
 
 const SHOP: &str = include_str!("world.toml");
@@ -109,7 +109,7 @@ impl Someone {
     }
 
     /// Takes over the open change without waiting for a heartbeat.
-    async fn take(&self, order: Order) -> String {
+    async fn take(&self, order: OperatorCommand) -> String {
         let stage = &self.line.stage;
         stage.judge(|judge| judge.impatient = true);
         let Some(change) = unfinished(stage).await else { return "nothing to take".into() };
@@ -121,10 +121,10 @@ impl Someone {
             return "cannot read".into();
         };
         let order = match order {
-            Order::Continue => Ordered::Continue,
-            Order::RollBack => Ordered::RollBack,
-            Order::KeepAsIs => Ordered::KeepAsIs,
-            Order::Detach => Ordered::Detach,
+            OperatorCommand::Continue => Ordered::Continue,
+            OperatorCommand::RollBack => Ordered::RollBack,
+            OperatorCommand::KeepAsIs => Ordered::KeepAsIs,
+            OperatorCommand::Detach => Ordered::Detach,
         };
         let start = ExecutionStart::Resume { slot: Box::new(slot), record: Box::new(record), order: Some(order) };
         let options = ExecuteOptions {

@@ -45,7 +45,7 @@ struct Track {
 }
 
 /// The last observed state of a slot.
-struct Slot {
+struct ChangeSlot {
     seq: u64,
     change: String,
     index: u64,
@@ -57,7 +57,7 @@ struct Slot {
 #[derive(Default)]
 pub(super) struct Judge {
     services: BTreeMap<String, Track>,
-    slots: BTreeMap<String, Slot>,
+    slots: BTreeMap<String, ChangeSlot>,
     records: BTreeMap<String, Value>,
     owners: BTreeMap<usize, BTreeSet<String>>,
     landings: Vec<Landing>,
@@ -76,7 +76,7 @@ impl Judge {
     }
 
     /// Returns the open slot.
-    fn open(&self) -> Option<&Slot> {
+    fn open(&self) -> Option<&ChangeSlot> {
         self.slots.values().find(|slot| !is_terminal(&slot.labels))
     }
 
@@ -92,9 +92,10 @@ impl Judge {
 
     /// Returns every slot's state and unit letters, ordered by number.
     pub(super) fn outcomes(&self) -> Vec<(String, String)> {
-        let mut slots: Vec<&Slot> = self.slots.values().collect();
+        let mut slots: Vec<&ChangeSlot> = self.slots.values().collect();
         slots.sort_by_key(|slot| slot.seq);
-        let told = |slot: &Slot| (label(&slot.labels, "state").to_owned(), label(&slot.labels, "units").to_owned());
+        let told =
+            |slot: &ChangeSlot| (label(&slot.labels, "state").to_owned(), label(&slot.labels, "units").to_owned());
         slots.into_iter().map(told).collect()
     }
 
@@ -312,7 +313,8 @@ impl Judge {
             self.fault(format!("{change} has number {seq}, after {} others", self.slots.len()));
         }
         self.owners.entry(line.unwrap_or(usize::MAX)).or_default().insert(owner.clone());
-        let slot = Slot { seq, change, index: config.index, labels: config.labels.clone(), owners: [owner].into() };
+        let slot =
+            ChangeSlot { seq, change, index: config.index, labels: config.labels.clone(), owners: [owner].into() };
         self.slots.insert(config.name.clone(), slot);
     }
 

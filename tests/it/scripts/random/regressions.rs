@@ -17,5 +17,5 @@ fn op(at: u64, what: What) -> Op {
 #[tokio::test(start_paused = true)]
 async fn what_the_engine_took_back_had_landed() {
     let bad = What::Apply(sequence::pinned(&["a=3", "b=bad"], &[]));
-    stays_right(vec![op(0, bad), op(4988, What::Take(Order::Detach))], "--keep").await;
+    stays_right(vec![op(0, bad), op(4988, What::Take(OperatorCommand::Detach))], "--keep").await;
 }

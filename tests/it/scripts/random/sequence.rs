@@ -19,14 +19,14 @@ pub(super) enum What {
     /// `pinnace resume` with this choice, once a change is open.
     Resume(&'static str),
     /// A takeover without waiting for a heartbeat.
-    Take(Order),
+    Take(OperatorCommand),
     /// A fault outside of all programs, with its random number and its duration in seconds.
     Happen(Fault, u64, u64),
 }
 
 /// The order of the operator who takes a change over.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Order {
+pub(super) enum OperatorCommand {
     Continue,
     RollBack,
     KeepAsIs,
@@ -190,7 +190,7 @@ fn recipe(dice: &mut Dice, step: Step) -> Vec<Op> {
         Step::Detach => first(apply(&["a=2", "b=2", "c=3"], &["--step"])),
         Step::Void => vec![
             op(0, good(dice), vec![kill(Step::Claim, 1, true)]),
-            op(1000, What::Take(Order::Detach), Vec::new()),
+            op(1000, What::Take(OperatorCommand::Detach), Vec::new()),
             op(9000, good(dice), Vec::new()),
         ],
         _ => first(good(dice)),
@@ -219,7 +219,7 @@ fn haunted(dice: &mut Dice, ops: &mut Vec<Op>) {
     ops.push(Op { at: LATER, what, armed: held });
     let choice = dice.one(&["--roll-back", "--keep", "--roll-back", "--keep", "--continue"]);
     let taken = match dice.below(4) {
-        0 => What::Take(dice.one(&[Order::RollBack, Order::KeepAsIs, Order::Detach])),
+        0 => What::Take(dice.one(&[OperatorCommand::RollBack, OperatorCommand::KeepAsIs, OperatorCommand::Detach])),
         _ => What::Resume(choice),
     };
     ops.push(Op { at: LATER + 4000 + dice.number(3000), what: taken, armed: Vec::new() });
@@ -269,7 +269,12 @@ fn another(dice: &mut Dice) -> Op {
         2 => apply(&["a=bad"], &[]),
         3 => What::Rollback(vec![]),
         4 | 5 => What::Resume(dice.one(&CHOICES)),
-        6 => What::Take(dice.one(&[Order::Continue, Order::RollBack, Order::KeepAsIs, Order::Detach])),
+        6 => What::Take(dice.one(&[
+            OperatorCommand::Continue,
+            OperatorCommand::RollBack,
+            OperatorCommand::KeepAsIs,
+            OperatorCommand::Detach,
+        ])),
         7 => What::Happen(dice.one(&[Fault::Image, Fault::Label, Fault::Scale]), pick, 0),
         8 => What::Happen(dice.one(&[Fault::Drain, Fault::Down]), pick, 30),
         _ => What::Happen(Fault::Moved, pick, 0),

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use super::*;
-use crate::registry::{Fact, FactSource, ImageConfig, ImageInfo, QueryAnswer, ResolvedImage};
+use crate::registry::{Fact, FactSource, FactUpdate, ImageConfig, ImageInfo, ResolvedImage};
 use crate::registry::{POSTGRES, VersionManifest, VersionManifestOrigin};
 
 const PG: &str = "ghcr.io/pgedge/pgedge-postgres";
@@ -47,7 +47,7 @@ fn known(facts: &mut Facts, repository: &str, tags: &[&str], digit: char, create
         config: ImageConfig { created: Some(Time(created)), ..ImageConfig::default() },
     };
     let fact = Fact::Known { value: Arc::new(about), at: Time(1), via: FactSource::Registry };
-    facts.take(QueryAnswer::ImageInfo(format!("{repository}@{}", digest(digit)), fact));
+    facts.take(FactUpdate::ImageInfo(format!("{repository}@{}", digest(digit)), fact));
 }
 
 fn names(tags: &str) -> Vec<String> {

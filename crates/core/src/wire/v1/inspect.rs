@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::contract::Violation;
 use crate::image::{Digest, Platform};
-use crate::registry::{ImageConfig, ImageFile, ImageLayer};
+use crate::registry::{FileEntry, ImageConfig, ImageLayer};
 use crate::time::Time;
 
 /// Information about an image reference.
@@ -38,7 +38,7 @@ pub struct InspectView {
     pub contract: Option<InspectContractResult>,
     /// The paths in its layers; absent unless `--files` was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub files: Option<Vec<ImageFile>>,
+    pub files: Option<Vec<FileEntry>>,
 }
 
 /// One platform's image in [`InspectView`].

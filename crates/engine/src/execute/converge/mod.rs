@@ -10,8 +10,8 @@ use super::lease::LeaseLost;
 use super::run::ChangeRun;
 use crate::docker::{DockerError, SpecEditState, TaskFilter};
 use pinnace_core::change::{
-    ChangeEventKind, EditedFieldsState, MEDDLED, Order, Question, TaskLine, UnitPhase, UnitProgress, UnitVerdict,
-    after, assess, meddled, stuck,
+    ChangeEventKind, EditedFieldsState, MEDDLED, OperatorCommand, Question, TaskLine, UnitPhase, UnitProgress,
+    UnitVerdict, after, assess, meddled, stuck,
 };
 use pinnace_core::journal::{Direction, UnitState};
 use pinnace_core::plan::Unit;
@@ -152,12 +152,12 @@ impl ChangeRun {
         self.take_orders();
         let forward = watch.direction == Direction::Forward;
         match self.progress.order {
-            Some(Order::KeepAsIs) if watch.asked => Some(given_up(watch)),
-            Some(Order::Detach | Order::KeepAsIs) => Some(ConvergeResult::Interrupted),
+            Some(OperatorCommand::KeepAsIs) if watch.asked => Some(given_up(watch)),
+            Some(OperatorCommand::Detach | OperatorCommand::KeepAsIs) => Some(ConvergeResult::Interrupted),
             _ if self.progress.going_back && forward => Some(ConvergeResult::Interrupted),
             // The console is gone and cannot answer: the next owner continues the watch.
             _ if watch.asked && self.options.mode.asks && self.orders.is_closed() => {
-                self.emit(ChangeEventKind::Ordered { order: Order::Detach });
+                self.emit(ChangeEventKind::Ordered { order: OperatorCommand::Detach });
                 Some(ConvergeResult::Interrupted)
             }
             _ if watch.asked && self.progress.passed.contains(&watch.at) => Some(given_up(watch)),
@@ -273,7 +273,7 @@ impl ChangeRun {
         }
         // Nobody can be asked. An update is left in its present state; a rollback gives way to the other units.
         if watch.direction == Direction::Forward {
-            self.emit(ChangeEventKind::Ordered { order: Order::KeepAsIs });
+            self.emit(ChangeEventKind::Ordered { order: OperatorCommand::KeepAsIs });
         }
         Some(given_up(watch))
     }

@@ -70,7 +70,7 @@ fn serving(blobs: &[Vec<u8>]) -> Fake {
     })
 }
 
-async fn read(fake: &Fake, layers: Vec<ImageLayer>, bounds: &LayerLimits) -> Result<Vec<ImageFile>, LookupError> {
+async fn read(fake: &Fake, layers: Vec<ImageLayer>, bounds: &LayerLimits) -> Result<Vec<FileEntry>, LookupError> {
     let credentials = CredentialStore::default();
     credentials.login("reg.example", RegistryCredential::Basic { user: "u".into(), password: Redacted::new("p") });
     fake.registry(credentials).files(&image("reg.example/pg:1"), &about(layers), bounds, |_| ()).await

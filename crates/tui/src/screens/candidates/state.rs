@@ -11,7 +11,7 @@ use pinnace_core::time::age;
 
 use crate::availability::Unavailable;
 use crate::layout;
-use crate::selection::{PinDocSource, SelectedImage, Selection};
+use crate::selection::{PinDocRevision, SelectedImage, Selection};
 use crate::state::{ClusterState, ScrollState};
 
 /// The list of a service's rollback candidates.
@@ -70,7 +70,7 @@ impl CandidatesState {
         let image = |row: &RollbackCandidate| SelectedImage {
             text: row.places.image.clone(),
             service: Some(self.service.clone()),
-            pins: PinDocSource::None,
+            pins: PinDocRevision::None,
         };
         Selection {
             image: self.choice().map(image),

@@ -3,7 +3,7 @@
 use crate::clusters::ClusterId;
 use std::borrow::Cow;
 
-use pinnace_core::change::{ExecutionSettings, OfferInput, OnFailure, Order, Progress, Question, offer};
+use pinnace_core::change::{ExecutionSettings, OfferInput, OnFailure, OperatorCommand, Progress, Question, offer};
 pub use pinnace_core::change::{image_at, unit_name};
 use pinnace_core::journal::{ChangeEntry, ChangeLog, UnitState};
 use pinnace_core::plan::{Plan, PlanKind};
@@ -213,11 +213,11 @@ pub fn target(plan: &Plan) -> String {
 }
 
 /// Describes what an order would do. The text names images, never directions (forward, back).
-pub fn describe(order: Order, shown: &ShownChange<'_>) -> String {
+pub fn describe(order: OperatorCommand, shown: &ShownChange<'_>) -> String {
     let Some(plan) = shown.plan else {
         return match order {
-            Order::Continue => "finish the change".to_owned(),
-            Order::RollBack => "roll back what it changed".to_owned(),
+            OperatorCommand::Continue => "finish the change".to_owned(),
+            OperatorCommand::RollBack => "roll back what it changed".to_owned(),
             _ => "keep every service as is, and end the change".to_owned(),
         };
     };

@@ -13,7 +13,7 @@ use crate::screens::change::state::{
 use crate::screens::plan::state::PauseMode;
 use crate::screens::{ActionOutcome, NavigationTarget};
 use crate::state::{Screen, State};
-use pinnace_core::change::{ChangeEvent, ChangeEventKind as Happened, Order, Progress, Question as Put};
+use pinnace_core::change::{ChangeEvent, ChangeEventKind as Happened, OperatorCommand, Progress, Question as Put};
 use pinnace_core::finding::Severity;
 use pinnace_core::journal::ChangeState;
 use pinnace_core::plan::PlanKind;
@@ -146,18 +146,18 @@ pub(crate) fn run(state: &mut State, action: Action, effects: &mut Vec<Effect>) 
         Action::ContinuePastFailure | Action::ResumeContinue
             if !seen.is_left_open() && matches!(seen.progress.asking, Some(Put::StepPause | Put::Stopped)) =>
         {
-            order(state, Order::Continue, effects);
+            order(state, OperatorCommand::Continue, effects);
         }
-        Action::ContinuePastFailure | Action::ResumeContinue => ask(state, Order::Continue),
+        Action::ContinuePastFailure | Action::ResumeContinue => ask(state, OperatorCommand::Continue),
         Action::Rollback if seen.has_ended() => {
             if let Ok((cluster, goal)) = rollback_goal(state) {
                 return ActionOutcome::Open(NavigationTarget::Plan(cluster, goal));
             }
         }
-        Action::Rollback | Action::ResumeRollBack if seen.is_left_open() => ask(state, Order::RollBack),
-        Action::Rollback | Action::ResumeRollBack => order(state, Order::RollBack, effects),
-        Action::ResumeKeep if seen.is_left_open() => ask(state, Order::KeepAsIs),
-        Action::ResumeKeep => order(state, Order::KeepAsIs, effects),
+        Action::Rollback | Action::ResumeRollBack if seen.is_left_open() => ask(state, OperatorCommand::RollBack),
+        Action::Rollback | Action::ResumeRollBack => order(state, OperatorCommand::RollBack, effects),
+        Action::ResumeKeep if seen.is_left_open() => ask(state, OperatorCommand::KeepAsIs),
+        Action::ResumeKeep => order(state, OperatorCommand::KeepAsIs, effects),
         Action::Stop => stop(state, effects),
         Action::Details => details(state, &screen),
         Action::Copy => {
@@ -186,7 +186,7 @@ fn choose(state: &mut State, unit: Option<usize>) {
 }
 
 /// Asks for confirmation before an order that continues past a failure or takes a change over.
-fn ask(state: &mut State, order: Order) {
+fn ask(state: &mut State, order: OperatorCommand) {
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let Some(seen) = shown(state, screen) else { return };
     let mut lines = Vec::new();
@@ -207,18 +207,18 @@ fn ask(state: &mut State, order: Order) {
     }
     lines.push(String::new());
     lines.push("press enter to confirm, esc to cancel".to_owned());
-    state.modal = Some(Dialog::Ask(Confirmation { what: ActionToConfirm::Order(order), title, lines }));
+    state.modal = Some(Dialog::Ask(Confirmation { what: ActionToConfirm::OperatorCommand(order), title, lines }));
 }
 
 /// Sends an order to the running change; an unfinished change is taken over with this order.
-pub(crate) fn order(state: &mut State, order: Order, effects: &mut Vec<Effect>) {
+pub(crate) fn order(state: &mut State, order: OperatorCommand, effects: &mut Vec<Effect>) {
     state.modal = None;
     let Some(Screen::Change(screen)) = state.screens.last() else { return };
     let screen = screen.clone();
     let Some(seen) = shown(state, &screen) else { return };
     let ChangeId::Change(change) = screen.id.clone() else { return };
     if !seen.is_left_open() {
-        effects.push(Effect::Order { cluster: screen.cluster, change, order });
+        effects.push(Effect::OperatorCommand { cluster: screen.cluster, change, order });
         return;
     }
     let Some(local) = resumed(&seen, &change, state.now) else { return };
@@ -249,13 +249,13 @@ fn stop(state: &mut State, effects: &mut Vec<Effect>) {
     (*stop, order, text) = match stop {
         StopRequest::No => {
             let text = "the change stops after the current unit; press x again to detach it";
-            (StopRequest::AfterUnit, Order::Stop, text)
+            (StopRequest::AfterUnit, OperatorCommand::Stop, text)
         }
         StopRequest::AfterUnit | StopRequest::Detached => {
-            (StopRequest::Detached, Order::Detach, "detached from this console; any manager can resume it")
+            (StopRequest::Detached, OperatorCommand::Detach, "detached from this console; any manager can resume it")
         }
     };
-    effects.push(Effect::Order { cluster, change: change.clone(), order });
+    effects.push(Effect::OperatorCommand { cluster, change: change.clone(), order });
     state.say(Severity::Info, text, "");
 }
 
@@ -302,7 +302,7 @@ pub(crate) fn settle_question(state: &mut State) {
     let Some(Dialog::Ask(question)) = &state.modal else { return };
     let is_moot = match &question.what {
         ActionToConfirm::Quit => at_work_told(state).is_none(),
-        ActionToConfirm::Order(_) => match state.screens.last() {
+        ActionToConfirm::OperatorCommand(_) => match state.screens.last() {
             Some(Screen::Change(screen)) => shown(state, screen).is_some_and(|seen| {
                 // A stuck unit may continue automatically; then there is nothing left to confirm.
                 let moved = seen.progress.asking.is_none() && !seen.is_left_open();

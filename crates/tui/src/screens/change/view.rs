@@ -23,7 +23,7 @@ use crate::screens::change::state::{
     ChangeScreenState, ChangeStage, ShownChange, describe, image_at, target, unit_name,
 };
 use crate::state::State;
-use pinnace_core::change::{Order, Question, stuck};
+use pinnace_core::change::{OperatorCommand, Question, stuck};
 use pinnace_core::journal::{ChangeState, UnitState};
 use pinnace_core::plan::UnitAction as Doing;
 use pinnace_core::plan::plural;
@@ -200,7 +200,7 @@ impl<'a> ChangeView<'a> {
         } else if let Some(ChangeStage::Over { text, .. }) = self.seen.stage {
             self.say(StyleRole::Waiting, &format!("Unfinished: {text}."), lines);
         }
-        self.choices(&[Order::Continue, Order::RollBack, Order::KeepAsIs], lines);
+        self.choices(&[OperatorCommand::Continue, OperatorCommand::RollBack, OperatorCommand::KeepAsIs], lines);
     }
 
     /// Builds the lines of the open question, with the effect of each answer.
@@ -251,11 +251,11 @@ impl<'a> ChangeView<'a> {
         lines
     }
 
-    fn choices(&self, orders: &[Order], lines: &mut Vec<Line<'static>>) {
+    fn choices(&self, orders: &[OperatorCommand], lines: &mut Vec<Line<'static>>) {
         for order in orders {
             let action = match order {
-                Order::Continue => Action::ContinuePastFailure,
-                Order::RollBack => Action::Rollback,
+                OperatorCommand::Continue => Action::ContinuePastFailure,
+                OperatorCommand::RollBack => Action::Rollback,
                 _ => Action::ResumeKeep,
             };
             let key = self.state.config.keymap.keys_for(KeyContext::Change, action).map(ToString::to_string);

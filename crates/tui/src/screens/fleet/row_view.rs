@@ -38,14 +38,15 @@ impl<'a> FleetTable<'a> {
     /// Lays out the columns for a width of `room` cells.
     pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
-        let (word, since) = if room >= STATE_FROM { (11, 5) } else { (0, 0) };
+        let (word, since) = if room >= STATE_FROM { (11, 8) } else { (0, 0) };
         let (digest, from) = if room >= DIGEST_FROM { (9, 9) } else { (0, 0) };
         let left = room.saturating_sub(fixed + word + since + digest + from);
-        let name = (left * 2 / 5).clamp(8, 36);
+        // The heading of the last column takes its cells from the images, not from the names.
+        let name = ((left + since.saturating_sub(5)) * 2 / 5).clamp(8, 36);
         let image = left.saturating_sub(name).min(48);
         let services = LEAD + word + name;
         let tasks = Column::right("TASKS", TASKS, |row| (tasks_role(row), tasks(row)));
-        let since = Column::right("FOR", 5, |row: &ServiceRow| {
+        let since = Column::right("IN STATE", 8, |row: &ServiceRow| {
             (StyleRole::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
         });
         let columns = vec![
@@ -233,7 +234,7 @@ fn digest_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
 
 fn pin_cell(pen: &mut LineBuilder<'_>, row: &ServiceRow, cells: usize) {
     // An image that drifted does not come from the pin.
-    let pin = if row.marks.contains(&Badge::Drifted) { Some("external") } else { row.pin.as_deref() };
+    let pin = if row.marks.contains(&Badge::Drifted) { Some("not pin") } else { row.pin.as_deref() };
     pen.column(if pin.is_some() { StyleRole::Text } else { StyleRole::Dim }, pin.unwrap_or("—"), cells);
 }
 

@@ -4,7 +4,7 @@ use super::rows::{FleetRow, FleetRowId, FleetSummary, Folds};
 use crate::availability::Unavailable;
 use crate::clusters::ClusterId;
 use crate::filter::FleetFilter;
-use crate::selection::{PinDocSource, SelectedImage, SelectedService, Selection};
+use crate::selection::{PinDocRevision, SelectedImage, SelectedService, Selection};
 use crate::state::ClusterState;
 use pinnace_core::plan::Scope;
 use pinnace_core::swarm::{Node, NodeState, Role};
@@ -74,7 +74,7 @@ impl FleetState {
         let selection = selection.with_group(group).with_scope(Scope::Group);
         let Some(row) = row.service() else { return selection };
         let id = row.service.clone().filter(|id| one.world.services.contains_key(id));
-        let pins = if id.is_some() { PinDocSource::InForce } else { PinDocSource::None };
+        let pins = if id.is_some() { PinDocRevision::InForce } else { PinDocRevision::None };
         Selection {
             image: Some(SelectedImage { text: row.image.clone(), service: id.clone(), pins }),
             service: Some(SelectedService { id, name: row.name.clone(), member: Some(row.member.clone()) }),

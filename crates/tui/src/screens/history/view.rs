@@ -85,9 +85,18 @@ fn of_item(
             lines.extend(units.map(|(at, unit)| unit_line(item.entry, at, unit, state, theme, room)));
         }
         Some(_) => lines.push(note("no services in this change", theme, room)),
-        None => lines.push(note("its record is not read yet, or is gone", theme, room)),
+        None => lines.push(note(&unread(item.entry, state), theme, room)),
     }
     lines
+}
+
+/// Explains why a change shows no units.
+fn unread(entry: &ChangeEntry, state: &State) -> String {
+    let mut histories = state.clusters.iter().flat_map(|(_, cluster)| cluster.world.histories());
+    match histories.find_map(|history| history.unreadable(&entry.slot.change)) {
+        Some(record) => format!("its record cannot be read: config {} ({})", clean(&record.config), clean(&record.why)),
+        None => "its record is not read yet, or is gone".to_owned(),
+    }
 }
 
 fn note(text: &str, theme: &Theme, room: usize) -> Line<'static> {

@@ -6,11 +6,11 @@ use std::collections::BTreeMap;
 use pinnace_core::contract::Contract;
 use pinnace_core::image::{Digest, ImageRef};
 use pinnace_core::inspect::{InspectionInput, Line, Section, Tone};
-use pinnace_core::registry::{ImageFile, ImageFilesState};
+use pinnace_core::registry::{FileEntry, ImageFilesState};
 use pinnace_core::time::Time;
 
 use crate::availability::Unavailable;
-use crate::selection::{PinDocSource, SelectedImage, Selection};
+use crate::selection::{PinDocRevision, SelectedImage, Selection};
 use crate::state::ClusterState;
 use crate::wrap::{width, wrapped};
 
@@ -76,7 +76,7 @@ impl ImageState {
 
     /// Returns the image as the selection.
     pub(crate) fn selection(&self) -> Selection<'static> {
-        let image = SelectedImage { text: self.image.text.clone(), service: None, pins: PinDocSource::None };
+        let image = SelectedImage { text: self.image.text.clone(), service: None, pins: PinDocRevision::None };
         Selection { image: Some(image), ..Selection::new(self.cluster, Unavailable::NotHere) }
     }
 
@@ -113,7 +113,7 @@ impl ImageState {
     }
 
     /// Returns the files listed below the sections: those of the platform's image that the sections describe.
-    pub fn listed<'a>(&'a self, one: &'a ClusterState) -> &'a [ImageFile] {
+    pub fn listed<'a>(&'a self, one: &'a ClusterState) -> &'a [FileEntry] {
         let shown = self.view(one).shown().ok();
         shown.and_then(|about| self.files.get(&about.manifest)).and_then(ImageFilesState::known).unwrap_or_default()
     }

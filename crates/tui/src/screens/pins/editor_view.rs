@@ -30,7 +30,7 @@ const GUTTER: usize = 7;
 pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, screen: &PinsState, text: &EditedPins) {
     let Some(cluster) = state.clusters.get(screen.cluster) else { return };
     let room = usize::from(area.width).saturating_sub(1);
-    let view = EditorView { state, theme, screen, text, cluster, room };
+    let view = EditorRenderer { state, theme, screen, text, cluster, room };
     let (at, _) = text.editor.cursor();
     let mut lines = Vec::new();
     let mut cursor = 0..1;
@@ -56,7 +56,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme, scr
     }
 }
 
-struct EditorView<'a> {
+struct EditorRenderer<'a> {
     state: &'a State,
     theme: &'a Theme,
     screen: &'a PinsState,
@@ -65,7 +65,7 @@ struct EditorView<'a> {
     room: usize,
 }
 
-impl EditorView<'_> {
+impl EditorRenderer<'_> {
     /// Builds a line of the text with its gutter; the cursor's line scrolls sideways with the cursor.
     fn line(&self, at: usize) -> Line<'static> {
         let text = self.text.editor.lines().get(at).map_or("", String::as_str);

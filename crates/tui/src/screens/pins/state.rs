@@ -17,7 +17,7 @@ use pinnace_core::time::Time;
 use crate::availability::Unavailable;
 use crate::screens::pins::completion::CompletionState;
 use crate::screens::pins::editor::Editor;
-use crate::selection::{PinDocSource, SelectedImage, Selection};
+use crate::selection::{PinDocRevision, SelectedImage, Selection};
 use crate::state::ClusterState;
 
 /// The pause after the last edit before images are looked up and the draft is saved.
@@ -72,7 +72,7 @@ impl PinsState {
         let image = pinned.or_else(wished).map(|image| SelectedImage {
             text: image,
             service: service.map(|service| service.id.clone()),
-            pins: PinDocSource::Edited(&text.doc),
+            pins: PinDocRevision::Edited(&text.doc),
         });
         Selection { image, ..selection }
     }

@@ -60,7 +60,7 @@ fn title(state: &State, theme: &Theme, screen: &PinsState, text: &EditedPins, ro
         parts.push((StyleRole::Error, format!("{errors} {}", plural(errors, "error"))));
     }
     if warnings > 0 {
-        parts.push((StyleRole::Warning, format!("{warnings} {} (`w` in the plan)", plural(warnings, "warning"))));
+        parts.push((StyleRole::Warning, format!("{warnings} {} (`esc P`, then `w`)", plural(warnings, "warning"))));
     }
     let used: usize = parts.iter().map(|(_, text)| width(text) + 3).sum();
     let mut pen = LineBuilder::new(theme, room.saturating_sub(1));

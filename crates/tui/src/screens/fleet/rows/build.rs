@@ -80,6 +80,10 @@ impl Density {
 fn fitting(view: &FleetRowsInput<'_>, groups: &[FleetGroup<'_>]) -> Density {
     let loud = |group: &&FleetGroup<'_>| group.class != Urgency::Healthy;
     let quiet = !groups.iter().all(|group| loud(&group));
+    // If the first lines alone do not fit, no level does: nothing is laid out to find that out.
+    if groups.iter().filter(loud).map(FleetGroup::troubled).sum::<usize>() > view.page {
+        return Density::ALL[4];
+    }
     let fits = |squeeze: &&Density| {
         if squeeze.siblings && groups.iter().filter(loud).map(FleetGroup::count).sum::<usize>() > view.page {
             return false;
@@ -122,6 +126,8 @@ fn quiet_rows(view: &FleetRowsInput<'_>, quiet: &[&FleetGroup<'_>], squeeze: Den
 struct FleetGroup<'a> {
     key: &'a GroupKey,
     class: Urgency,
+    /// The number of services that are not healthy.
+    loud: usize,
     services: Vec<&'a Service>,
     missing: Vec<(&'a ChangeEntry, &'a Unit)>,
     pins: Option<PinDoc>,
@@ -148,9 +154,10 @@ fn gather<'a>(view: &FleetRowsInput<'a>) -> Vec<FleetGroup<'a>> {
         let history = view.world.history(key);
         let pins = history.pins().ok().flatten().map(pins::read);
         let class = services.iter().map(|service| class_of(view, service)).min().unwrap_or(Urgency::Healthy);
+        let loud = services.iter().filter(|service| class_of(view, service) != Urgency::Healthy).count();
         let class = if history.unfinished().is_some() { class.min(Urgency::Unfinished) } else { class };
         let class = if missing.is_empty() { class } else { Urgency::Trouble };
-        groups.push(FleetGroup { key, class, services, missing, pins });
+        groups.push(FleetGroup { key, class, loud, services, missing, pins });
     }
     groups
 }
@@ -180,6 +187,11 @@ fn class_of(view: &FleetRowsInput<'_>, service: &Service) -> Urgency {
 impl FleetGroup<'_> {
     fn count(&self) -> usize {
         self.services.len() + self.missing.len()
+    }
+
+    /// Returns the number of services that are not healthy or no longer exist.
+    fn troubled(&self) -> usize {
+        self.loud + self.missing.len()
     }
 
     fn is_open(&self, view: &FleetRowsInput<'_>, squeeze: Density) -> bool {
