@@ -13,7 +13,7 @@ use super::time::Time;
 use crate::image::same;
 use crate::swarm::candidates;
 use crate::swarm::{GroupKey, member_of};
-use crate::swarm::{Health, HealthState, SETTLED, assess};
+use crate::swarm::{Health, HealthState, LONG_RUN, SETTLED, assess};
 
 pub use connection::{ConnectionState, EngineInfo};
 pub use observation::Observation;
@@ -151,7 +151,10 @@ impl World {
             };
             let images = self.seen.entry(task.service.clone()).or_default();
             let (longest, last) = images.entry(task.image.clone()).or_insert((length, now));
-            (*longest, *last) = ((*longest).max(length), (*last).max(now));
+            // A short run after a long one must not make the long one look recent.
+            if length >= *longest || *longest < LONG_RUN {
+                (*longest, *last) = ((*longest).max(length), (*last).max(now));
+            }
         }
     }
 

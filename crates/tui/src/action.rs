@@ -53,7 +53,7 @@ actions! {
     MoveUnitUp, "move-unit-up", "move up", "Moves this unit before the previous one.";
 
     Credentials, "credentials", "send my login", "Switches between the credentials stored in the services and your own.";
-    StartFirst, "start-first", "start first", "Switches between the services' own update order and starting new tasks before old ones stop.";
+    StartFirst, "start-first", "set start-first", "Switches between the services' own update order and starting new tasks before old ones stop.";
     Newest, "newest", "newest", "Switches between the digests that run and those the tags name now.";
     Reason, "reason", "reason", "Edits the reason for the change, which the history shows.";
     SavePlan, "save-plan", "save", "Saves the plan to a file, for `pinnace apply FILE`.";

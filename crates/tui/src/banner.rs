@@ -31,7 +31,7 @@ pub fn banner(state: &State) -> Option<Banner> {
     let (host, outage) = cluster.registry_outage()?;
     Some(Banner {
         text: format!("{} unreachable from this machine since {}", clean(host), &outage.since.clock(state.offset)[..5]),
-        hint: "restarts work only where the image is cached; don't redeploy".to_owned(),
+        hint: "if the nodes cannot reach it either, restarts work only where the image is cached".to_owned(),
         cause: clean(&outage.why),
     })
 }

@@ -170,13 +170,14 @@ impl ClusterState {
         if self.name.contains("://") && !host.is_empty() { host } else { &self.name }
     }
 
-    /// Notes whether a registry answered; an answer ends its outage.
-    pub(crate) fn note_registry(&mut self, host: &str, now: Time, down: Option<&str>) {
+    /// Notes whether a registry answered; an answer ends its outage. Returns whether a lasting outage began or ended.
+    pub(crate) fn note_registry(&mut self, host: &str, now: Time, down: Option<&str>) -> bool {
         let Some(why) = down else {
-            if self.unreachable.remove(host).is_some_and(|outage| outage.is_lasting()) {
+            let ended = self.unreachable.remove(host).is_some_and(|outage| outage.is_lasting());
+            if ended {
                 self.facts.forget_failed(host);
             }
-            return;
+            return ended;
         };
         let first = RegistryOutage { since: now, last: now, why: String::new(), failures: 1 };
         let outage = self.unreachable.entry(host.to_owned()).or_insert(first);
@@ -187,8 +188,10 @@ impl ClusterState {
             (outage.last, outage.failures) = (now, outage.failures + 1);
             if outage.is_lasting() && !lasted {
                 self.facts.registry_down(host);
+                return true;
             }
         }
+        false
     }
 
     /// Returns the hosts of the registries that the cluster's services run from.

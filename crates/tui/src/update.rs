@@ -21,7 +21,7 @@ use std::time::Duration;
 use crate::action::{Action, KeyContext};
 use crate::config::{Key, KeyMatch};
 use pinnace_core::finding::Severity;
-use pinnace_core::registry::{Fact, FactQuery, FactUpdate, LookupError};
+use pinnace_core::registry::{Fact, FactQuery, FactSource, FactUpdate, LookupError};
 
 use crate::availability::{Unavailable, available};
 use crate::dialogs::palette;
@@ -93,7 +93,10 @@ pub fn take_in(state: &mut State, stamped: ArrivedMsg) -> Vec<Effect> {
         }
         Msg::Tick => state.follow_up.rows = true,
         Msg::Suspend => suspend(state, &mut effects),
-        Msg::Continued => effects.push(Effect::Redraw),
+        Msg::Continued => {
+            effects.push(Effect::Redraw);
+            effects.extend(state.clusters.iter().map(|(cluster, _)| Effect::Refresh { cluster }));
+        }
         Msg::Terminate => {
             pins::flush_all(state, &mut effects);
             effects.push(Effect::Quit);
@@ -203,8 +206,9 @@ fn see(state: &mut State, cluster: ClusterId, seen: Vec<pinnace_core::world::Obs
 
 fn pinged(state: &mut State, cluster: ClusterId, host: &str, down: Option<&str>) {
     let now = state.now;
-    if let Some(one) = state.clusters.get_mut(cluster) {
-        one.note_registry(host, now, down);
+    if state.clusters.get_mut(cluster).is_some_and(|one| one.note_registry(host, now, down)) {
+        // What the registry confirmed counts no longer, or may be asked for again.
+        (state.follow_up.knowledge, state.follow_up.rows) = (true, true);
     }
 }
 
@@ -224,8 +228,14 @@ fn learn(state: &mut State, cluster: ClusterId, learned: FactUpdate) {
             Fact::Failed { why: LookupError::Unreachable(why), at } => {
                 one.note_registry(&image.host, *at, Some(why));
             }
-            Fact::Known { at, .. } | Fact::Failed { at, .. } => one.note_registry(&image.host, *at, None),
-            Fact::Unknown | Fact::Pending => {}
+            Fact::Failed { why: LookupError::Other(why), at } if why.starts_with("HTTP 5") => {
+                one.note_registry(&image.host, *at, Some(why));
+            }
+            Fact::Known { at, via: FactSource::Registry, .. } | Fact::Failed { at, .. } => {
+                one.note_registry(&image.host, *at, None);
+            }
+            // The engine's answer says nothing about this machine.
+            Fact::Known { .. } | Fact::Unknown | Fact::Pending => {}
         }
     }
     one.facts.take(learned);

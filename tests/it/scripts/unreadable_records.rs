@@ -41,9 +41,11 @@ async fn everything_else_goes_on_and_the_entry_is_named() {
             findings.iter().find(|one| one["code"] == "record-unreadable").unwrap_or_else(|| panic!("{plan:#}"));
         assert!(found["message"].as_str().unwrap().contains(&config), "{found}");
         assert!(found["hint"].as_str().unwrap().contains(&format!("docker config rm {config}")), "{found}");
-        // The service goes on to be changed, once that is acknowledged.
+        // Edited pins are refused until the entry is gone; a way back needs only an acknowledgement.
         let pin = format!("b={HUB}/app:2");
-        operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0"]).await.exit(3);
+        operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(3);
+        operator.run(&["rollback", "shop_a", "--to", "1", "--settle", "0", "--ack"]).await.exit(0);
+        swarm.sim.with(|world| world.remove_config(Store::Configs, &config)).unwrap();
         operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(0);
     }
 }

@@ -50,13 +50,16 @@ pub fn nodes(service: &Service, candidates: &[&Node]) -> Option<ServiceFinding> 
 }
 
 fn rollout(service: &Service) -> Option<ServiceFinding> {
-    let what = match service.update.as_ref()?.state {
-        UpdateState::Updating | UpdateState::RollbackStarted => "is running",
-        UpdateState::Paused | UpdateState::RollbackPaused => "is paused",
+    let (what, hint) = match service.update.as_ref()?.state {
+        UpdateState::Updating | UpdateState::RollbackStarted => {
+            ("is running", "wait for it to end; otherwise the engine compares all its tasks with the new spec")
+        }
+        UpdateState::Paused | UpdateState::RollbackPaused => {
+            ("is paused", "it does not end on its own: this plan resumes it, and replaces every task that differs")
+        }
         _ => return None,
     };
     let message = format!("its rollout {what}: any edit resumes it with the edited spec");
-    let hint = "wait for it to end; otherwise the engine compares all its tasks with the new spec";
     Some(ServiceFinding::new(Severity::Warning, Code::RolloutActive, message, hint))
 }
 

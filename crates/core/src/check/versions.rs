@@ -273,8 +273,15 @@ fn newer_version(manifest: &VersionManifest, image: &ImageRef, service: &Service
     let tag = pg_tag(image).filter(|_| is_postgres(service))?;
     let newer = manifest.newer(&tag.postgres, Some(tag.spock.major()));
     let newest = newer.first()?;
-    let message = format!("the manifest has the newer version {}: {}", newest.label(), short(&newest.image));
-    Some(ServiceFinding::new(Severity::Info, Code::NewerVersion, message, "pin it when convenient; tab offers it"))
+    let message = format!("published upstream: the newer version {}, {}", newest.label(), short(&newest.image));
+    // The vendor's manifest says nothing about a mirror.
+    let elsewhere = ImageRef::parse(&newest.image).is_ok_and(|published| !published.same_repository(image));
+    let hint = if elsewhere {
+        format!("pin it once {} has it: that is not known", image.repository())
+    } else {
+        "pin it when convenient; tab offers it".to_owned()
+    };
+    Some(ServiceFinding::new(Severity::Info, Code::NewerVersion, message, hint))
 }
 
 /// Returns findings about builds and versions in the manifest that are newer than the running image.

@@ -170,7 +170,7 @@ codes! {
         "pgEdge control-plane, version manifest";
     NewerVersion = "newer-version", "info":
         "The version manifest has a newer version within the same major versions.";
-        "the manifest has the newer version 17.10_5: 17.10-spock5.0.10-standard-1";
+        "published upstream: the newer version 17.10_5, 17.10-spock5.0.10-standard-1";
         "Pin it when convenient; tab offers it.";
         "pgEdge control-plane, available upgrades";
     ManifestOld = "manifest-old", "info":
@@ -301,10 +301,10 @@ codes! {
         "its record would exceed the swarm's limit of 1,023,999 bytes";
         "Change fewer services at once.";
         "Docker Engine API: the data of a config is less than 1,024,000 bytes";
-    RecordUnreadable = "record-unreadable", "warning":
+    RecordUnreadable = "record-unreadable", "error for edited pins, otherwise warning":
         "The record with the pins in force exists and cannot be read: another program wrote or damaged it.";
         "the pins in force are not known: the record of change 0199aa02 cannot be read (config pinnace.r.0199aa02: expected value at line 1)";
-        "Look at the config; remove it with `docker config rm`, or go on without the pins.";
+        "Look at the config, and remove it with `docker config rm`: the group then starts without pins. Rollbacks need only an acknowledgement.";
         "pinnace's journal";
     ChangeUnfinished = "change-unfinished", "error":
         "An earlier change of this group is unfinished.";

@@ -202,8 +202,6 @@ struct RunEvidence {
     from: Option<Time>,
     until: Option<Time>,
     span: Option<Duration>,
-    /// The times of the first and the last observation of the image running.
-    seen: Option<(Time, Time)>,
 }
 
 /// The evidence of all images. The first source that names an image becomes its source, so the best source comes first.
@@ -216,14 +214,7 @@ impl EvidenceList {
         let known = self.list.iter().position(|trace| same(&trace.places.image, &places.image));
         let at = known.unwrap_or_else(|| {
             let places = places.clone();
-            self.list.push(RunEvidence {
-                places,
-                source: source.clone(),
-                from: None,
-                until: None,
-                span: None,
-                seen: None,
-            });
+            self.list.push(RunEvidence { places, source: source.clone(), from: None, until: None, span: None });
             self.list.len() - 1
         });
         let trace = &mut self.list[at];
@@ -259,15 +250,8 @@ impl EvidenceList {
     fn sightings(&mut self, world: &World, group: &GroupKey, service: &Service) {
         for seen in world.history(group).sightings().filter(|seen| seen.service_id == service.id) {
             let trace = self.note(&seen.places, CandidateSource::Seen(seen.by.clone()));
-            trace.seen = match (trace.seen, seen.at) {
-                (Some((first, last)), Some(at)) => Some((first.min(at), last.max(at))),
-                (known, at) => known.or(at.map(|at| (at, at))),
-            };
-        }
-        for trace in &mut self.list {
-            if let Some((first, last)) = trace.seen {
-                trace.was(Some(first), Some(last));
-            }
+            // Between two observations another image may have run.
+            trace.until = trace.until.max(seen.at);
         }
     }
 
@@ -302,7 +286,7 @@ impl RunEvidence {
         let text = &self.places.image;
         let is_now = same(text, service.image());
         let tasks: Vec<_> = world.tasks(&service.id).iter().filter(|task| same(text, &task.image)).collect();
-        let up = world.health(&service.id).is_some_and(|health| health.running > 0 && !health.state.is_trouble());
+        let up = world.health(&service.id).is_some_and(|health| health.fresh > 0 && !health.state.is_trouble());
         let fared = if is_now && up {
             RunResult::Runs
         } else {

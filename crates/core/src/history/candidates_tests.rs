@@ -91,7 +91,7 @@ impl HistorySample {
             from: SpecImage::new(from),
             to: SpecImage::new(to),
             reasons: Vec::new(),
-            effect: crate::plan::TaskImpact::default(),
+            effect: crate::plan::TaskImpact { restarts: 1, stays: 0 },
             edits,
             lands: Vec::new(),
             unchecked: None,
@@ -218,7 +218,7 @@ fn what_was_seen_running_counts_and_names_who_saw_it() {
     tale.tasks(Vec::new());
     assert_eq!(
         tale.list(&Facts::default())[1..],
-        [row("2 ran 1d", "Seen(\"ops\")", "digest"), row("1 ran", "Seen(\"ops\")", "digest")]
+        [row("2 ran", "Seen(\"ops\")", "digest"), row("1 ran", "Seen(\"ops\")", "digest")]
     );
     let all = earlier(&tale.world, &tale.group, &tale.service, &Facts::default(), sample::NOW);
     assert_eq!(all[2].nodes, ["b"]);

@@ -10,12 +10,12 @@ use crate::image::same;
 use crate::journal::{ChangeState, UnitState};
 use crate::swarm::HealthState;
 use crate::swarm::{GroupKey, GroupKind};
-use crate::swarm::{RestartCondition, SETTLED, Service, ServiceMode, Task, TaskState};
+use crate::swarm::{LONG_RUN, RestartCondition, SETTLED, Service, ServiceMode, Task, TaskState};
 use crate::time::{Time, age};
 use crate::world::World;
 
-/// The run time from which a run outweighs failures of the same image.
-const LONG: Duration = Duration::from_secs(300);
+/// The lifetime from which a task that failed counts as one that ran.
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// What is known about the runs of an image in a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,11 +88,11 @@ pub(crate) fn run_time(task: &Task, service: &Service, now: Time) -> Option<Dura
     let proves = match task.state {
         TaskState::Complete if may_complete(service) => true,
         // A task that was stopped before it ran has an error.
-        TaskState::Complete | TaskState::Shutdown => task.error.is_empty() && life >= LONG + idle,
+        TaskState::Complete | TaskState::Shutdown => task.error.is_empty() && life >= LONG_RUN + idle,
         // The error of a container that ran and ended by itself; other errors come from containers that never started
-        // or never became healthy.
+        // or never became healthy. Its life may be a long wait or pull before a short run.
         TaskState::Failed => {
-            task.error.starts_with("task: non-zero exit") && !task.error.contains("unhealthy") && life >= LONG + idle
+            task.error.starts_with("task: non-zero exit") && !task.error.contains("unhealthy") && life >= HOUR + idle
         }
         _ => false,
     };
@@ -116,29 +116,25 @@ pub fn evidence(world: &World, group: &GroupKey, service: &Service, image: &str)
     for task in tasks() {
         let Some(length) = run_time(task, service, now) else { continue };
         let well_now = is_current && task.state == TaskState::Running && is_well(world, service);
-        let conclusive = length >= LONG || well_now || (task.state == TaskState::Complete && may_complete(service));
+        let conclusive = length >= LONG_RUN || well_now || (task.state == TaskState::Complete && may_complete(service));
         let until = if task.state == TaskState::Running { Some(now) } else { task.since };
         runs.push(ProvenRun { length: Some(length), until, conclusive });
     }
-    if is_current && is_well(world, service) && tasks().next().is_none() {
+    if is_current && is_well(world, service) && world.tasks(&service.id).is_empty() {
         // Tasks of healthy services are not read; the engine's counts say that all of them run.
         let since = world.health(&service.id).and_then(|health| health.since).or(service.updated);
         let length = since.map(|since| now.since(since)).filter(|time| *time >= SETTLED);
         runs.extend(length.map(|_| ProvenRun { length: None, until: Some(now), conclusive: true }));
     }
     if let Some((length, last)) = world.seen_running(&service.id, image) {
-        runs.push(ProvenRun { length: Some(length), until: Some(last), conclusive: length >= LONG });
+        runs.push(ProvenRun { length: Some(length), until: Some(last), conclusive: length >= LONG_RUN });
     }
+    // Between two observations of an image another one may have run: they prove that it ran, and not for how long.
     let mut seen = world
         .history(group)
         .sightings()
         .filter(|seen| seen.service_id == service.id && same(image, &seen.places.image));
-    if let Some(last) = seen.next() {
-        let first = seen.last().and_then(|first| first.at);
-        let length = first.zip(last.at).map(|(first, last)| last.since(first));
-        let conclusive = length.is_some_and(|length| length >= LONG);
-        runs.push(ProvenRun { length, until: last.at, conclusive });
-    }
+    runs.extend(seen.next().map(|last| ProvenRun { length: None, until: last.at, conclusive: false }));
     match journal_says(world, group, service, image) {
         Some((true, at)) => runs.push(ProvenRun { length: None, until: at, conclusive: false }),
         Some((false, at)) => failed.push(at),
@@ -201,17 +197,23 @@ fn journal_says(world: &World, group: &GroupKey, service: &Service, text: &str) 
         let units = &entry.record.as_ref()?.plan.units;
         let at = units.iter().position(|unit| unit.service_id == service.id && same(text, &unit.to.image))?;
         let began = entry.slot.labels.at.or(entry.slot.created);
+        // A change of a service without tasks is done at once, and proves nothing.
+        let tasks = units.get(at).map_or(0, |unit| unit.effect.restarts + unit.effect.stays);
         match (entry.unit_state(at), entry.slot.labels.state) {
+            (UnitState::Done, _) if tasks == 0 => None,
             (UnitState::Done, _) => Some((true, began)),
-            (UnitState::Failed, _) | (UnitState::RolledBack, ChangeState::Failed) => Some((false, began)),
+            // Of a change that the operator took back or left in part, a unit can have failed on its way back.
+            (UnitState::Failed | UnitState::RolledBack, ChangeState::Failed) => Some((false, began)),
             _ => None,
         }
     })
 }
 
-/// Returns whether an image is proven to have run in a service.
+/// Returns whether an image is proven to have run in this very service.
 pub(crate) fn ran_here(world: &World, group: &GroupKey, service: &Service, text: &str) -> bool {
-    evidence(world, group, service, text).verdict == RunVerdict::Ran
+    let past = evidence(world, group, service, text);
+    // Another instance has its own data: what runs there may not run on the data here.
+    past.verdict == RunVerdict::Ran && !past.in_sibling
 }
 
 /// Returns whether an image is known to have failed in a service, and not to have run well since.

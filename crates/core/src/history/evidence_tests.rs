@@ -133,7 +133,7 @@ fn changed(world: &mut World, service: &Service, seq: u64, to: &str, state: Unit
         from: SpecImage::new("r/web:from"),
         to: SpecImage::new(to),
         reasons: Vec::new(),
-        effect: crate::plan::TaskImpact::default(),
+        effect: crate::plan::TaskImpact { restarts: 1, stays: 0 },
         edits: Vec::<SpecEdit>::new(),
         rest: service.rest.clone(),
         engine_rolls_back: false,
@@ -232,4 +232,40 @@ fn an_instance_of_the_same_database_is_proof_and_another_service_of_a_stack_is_n
         world.apply(Observation::Tasks { service: bad.id.clone(), tasks: vec![here] }, sample::NOW);
         assert_eq!(evidence(&world, &group, &bad, "r/web:x").verdict, RunVerdict::FailedHere);
     }
+}
+
+#[test]
+fn a_short_run_after_a_long_one_does_not_hide_the_failures_between() {
+    let service = sample::service("web", "r/web:x");
+    let up = |ago: i64| task("up", &service, "r/web:x", TaskState::Running, ago);
+    let mut world = World::default();
+    world.apply(Observation::Nodes(vec![sample::node("a")]), sample::NOW);
+    world.apply(Observation::Services(vec![service.clone()]), sample::NOW);
+    // It ran for three days, and has been in a crash loop for the last minutes.
+    let later = |seconds: i64| Time(sample::NOW.0 + seconds * 1000);
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![up(3 * 86_400)] }, sample::NOW);
+    let failed = Task { since: Some(later(300)), ..task("f", &service, "r/web:x", TaskState::Failed, 0) };
+    let short = Task { id: "s".into(), since: Some(later(340)), ..up(0) };
+    world.apply(Observation::Tasks { service: service.id.clone(), tasks: vec![failed.clone(), short] }, later(360));
+    let mut next = sample::service("web", "r/web:now");
+    next.running = Some(0);
+    world.apply(Observation::Services(vec![next.clone()]), later(361));
+    let bad = Task { image: "r/web:now".into(), ..failed.clone() };
+    world.apply(Observation::Tasks { service: next.id.clone(), tasks: vec![failed, bad] }, later(362));
+    let found = evidence(&world, &GroupKey::of(&next), &next, "r/web:x");
+    assert_eq!((found.verdict, found.failed_last), (RunVerdict::Ran, true));
+}
+
+#[test]
+fn a_change_of_a_service_without_tasks_proves_nothing() {
+    let service = sample::service("web", "r/web:now");
+    let group = GroupKey::of(&service);
+    let mut world = world(&service, vec![task("f", &service, "r/web:now", TaskState::Rejected, 1)]);
+    changed(&mut world, &service, 1, "r/web:x", UnitState::Done);
+    assert_eq!(evidence(&world, &group, &service, "r/web:x").verdict, RunVerdict::Ran);
+    let entry = world.history(&group).newest().unwrap();
+    let (change, mut record) = (entry.slot.change.clone(), entry.record.clone().unwrap());
+    record.plan.units[0].effect = crate::plan::TaskImpact::default();
+    world.apply(Observation::Record { change, record: Some(Box::new(record)) }, sample::NOW);
+    assert_eq!(evidence(&world, &group, &service, "r/web:x").verdict, RunVerdict::NotKnown);
 }

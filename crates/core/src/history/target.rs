@@ -102,6 +102,9 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     if !world.knows_journal() {
         return want(FactQuery::Journal);
     }
+    if !world.history(group).knows_sightings() {
+        return want(FactQuery::ExternalDeploys(group.clone()));
+    }
     match journal_way(world, group, service) {
         Ok(Some(answer)) => return answer,
         Ok(None) => {}

@@ -11,7 +11,8 @@ use crate::finding::Code;
 /// The hint for an unknown key at the top of a document.
 const KNOWN: &str = "use `image`, `postgres_version`, `spock_version`, `floating`, `base`, `contract`, `[node.NAME]` or `[service.NAME]`";
 /// The hint for an unknown key in a section.
-const KNOWN_IN_SECTION: &str = "use `image`, `floating`, `base` or `contract` (rules the image must keep) in a section";
+const KNOWN_IN_SECTION: &str =
+    "use `image`, `floating`, `base` (the image it is built on) or `contract` (rules it must keep) in a section";
 
 /// Parses a pin document. Mistakes are collected in `slips`.
 pub fn read(text: &str) -> PinDoc {

@@ -148,13 +148,16 @@ impl Planner<'_> {
         }
         let past = evidence(self.world, self.group, service, from);
         if past.has_failed() {
-            return format!("rollback target: {name}, which failed in {}", member_of(service));
+            return format!("if it fails, pinnace puts it back to {name}, which failed in {}", member_of(service));
         }
         if past.verdict == RunVerdict::NotKnown {
-            return format!("rollback target: {name}, not known to have run in {}", member_of(service));
+            return format!(
+                "if it fails, pinnace puts it back to {name}, not known to have run in {}",
+                member_of(service)
+            );
         }
         let by_tag = if digest_of(from).is_none() { ", tag only: it may be another image then" } else { "" };
-        format!("rollback target: {name}{by_tag}")
+        format!("if it fails, pinnace puts it back to {name}{by_tag}")
     }
 }
 

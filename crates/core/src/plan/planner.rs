@@ -165,8 +165,11 @@ impl<'a> Planner<'a> {
             "the plan starts without pins; `docker config inspect {0}` shows the record, `docker config rm {0}` removes it",
             clean(&record.config)
         );
-        self.findings
-            .push(Finding::new(Severity::Warning, Code::RecordUnreadable, self.group.to_string(), message).hint(hint));
+        // Edited pins would replace pins that nobody could read; a way back must not wait for that.
+        let severity = if self.kind == PlanKind::Pin { Severity::Error } else { Severity::Warning };
+        let services = self.world.members(self.group).map(|service| service.name.clone());
+        let finding = Finding::new(severity, Code::RecordUnreadable, self.group.to_string(), message);
+        self.findings.push(finding.hint(hint).on(services));
     }
 
     pub(super) fn doc(text: Option<&String>) -> PinDoc {

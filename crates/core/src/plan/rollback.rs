@@ -32,6 +32,10 @@ fn not_known_to_run(case: &CheckSubject<'_>) -> Finding {
 impl Planner<'_> {
     /// Plans a rollback of the services in a scope.
     pub(super) fn back(&mut self, scope: &Scope, to: Option<&RollbackChoice>) {
+        if !self.world.history(self.group).knows_sightings() {
+            // What others deployed and a console saw running is a proof like any other.
+            self.wants.insert(FactQuery::ExternalDeploys(self.group.clone()));
+        }
         let ways = match to {
             Some(RollbackChoice::Change(change)) => self.before_change(scope, change),
             Some(RollbackChoice::Image(text)) => self.chosen(scope, text),
@@ -76,7 +80,8 @@ impl Planner<'_> {
         let in_force = in_force(self.group, self.world);
         let unknown = past.verdict == RunVerdict::NotKnown;
         let never_ran = way.source == CandidateSource::Registry || unknown;
-        let by = if never_ran { SubjectOrigin::Pin(&in_force) } else { SubjectOrigin::Back };
+        // In another instance it runs on other data: the checks apply as for a new image.
+        let by = if never_ran || past.in_sibling { SubjectOrigin::Pin(&in_force) } else { SubjectOrigin::Back };
         let (world, facts) = (self.world, self.facts);
         let case = CheckSubject { group: self.group, services: vec![service], world, facts, image: &image, by };
         let mut found = check::about_image(&case);

@@ -48,6 +48,7 @@ fn world() -> World {
     services.push(support);
     world.apply(Observation::Services(services), sample::NOW);
     world.apply(Observation::Slots(Vec::new()), sample::NOW);
+    world.apply(Observation::Sightings { group: group(), sightings: Vec::new() }, sample::NOW);
     world
 }
 

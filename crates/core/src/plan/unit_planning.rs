@@ -6,7 +6,7 @@ use super::planner::Planner;
 use crate::check;
 use crate::finding::{Code, Finding};
 use crate::history::landings;
-use crate::history::ran_here;
+use crate::history::{evidence, ran_here};
 use crate::image::ImageRef;
 use crate::pins::{EffectiveImage, ImageOrigin};
 use crate::plan::{CandidateNode, CredentialOrigin, PlanKind, SpecImage, TaskImpact, Unit, UnitAction};
@@ -107,9 +107,15 @@ impl Planner<'_> {
             notes: if action.is_active() { self.notes(service, target, credentials) } else { Vec::new() },
             lands: self.lands(service, target, action),
             unchecked: None,
-            from_ran: ran_here(self.world, self.group, service, service.image()),
+            from_ran: self.runs_well(service),
             extra: serde_json::Map::new(),
         });
+    }
+
+    /// Returns whether the service's present image is proven to have run in it and did not fail since.
+    fn runs_well(&self, service: &Service) -> bool {
+        let past = evidence(self.world, self.group, service, service.image());
+        past.is_good() && !past.in_sibling
     }
 
     /// Returns the nodes that the unit's tasks may run on; empty before the service's task history is

@@ -135,7 +135,11 @@ pub(crate) fn assess(service: &Service, tasks: &[Task], nodes: &BTreeMap<String,
         desired,
         fresh: view.fresh().unwrap_or(running),
         error: if state.is_trouble() || state == HealthState::Updating { view.error() } else { None },
-        left: if running < desired { view.left() } else { Vec::new() },
+        left: if running < desired && (state.is_trouble() || state == HealthState::Updating) {
+            view.left()
+        } else {
+            Vec::new()
+        },
         waits: if matches!(state, HealthState::Pending | HealthState::Updating) { view.waits() } else { None },
         changed: service.previous.as_ref().filter(|previous| previous.image != service.image()).map(|previous| {
             PreviousImage {

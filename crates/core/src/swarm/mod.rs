@@ -235,6 +235,8 @@ impl Service {
 
 /// The time after which a running task counts as one that came up: the default settle time of a change.
 pub(crate) const SETTLED: Duration = Duration::from_secs(10);
+/// The run time from which a run outweighs failures of the same image.
+pub(crate) const LONG_RUN: Duration = Duration::from_secs(300);
 
 /// One task of a service, from `/tasks`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,6 @@ use crate::layout;
 use crate::screens;
 use crate::screens::change::selectors as change;
 use crate::state::{Screen, State, WriteProtection};
-use pinnace_core::journal::ChangeLog;
 use pinnace_core::plan::plural;
 use pinnace_core::sanitize::clean;
 use pinnace_core::swarm::HealthState as Health;
@@ -43,6 +42,7 @@ pub fn view(frame: &mut Frame<'_>, area: Rect, state: &State, theme: &Theme) {
     pen.put(trouble_role, &end(&trouble, most));
     let drift = match state.fleet.summary.drifted {
         0 => String::new(),
+        drifted if trouble.ends_with(' ') => format!("· {drifted} drifted"),
         drifted => format!(" · {drifted} drifted"),
     };
     if width(&drift) + width(&trouble) <= most {
@@ -136,7 +136,8 @@ fn counts(state: &State, short: bool) -> (String, StyleRole) {
 /// Counts the groups with an unfinished change, without those that this console carries out.
 fn unfinished(state: &State) -> usize {
     let own = |id: &str| change::at_work(state).any(|change| change.change() == Some(id));
-    let open = state.world().histories().filter_map(ChangeLog::unfinished);
+    let world = state.world();
+    let open = world.groups().filter_map(|(group, _)| world.history(group).unfinished());
     open.filter(|entry| !own(&entry.slot.change)).count()
 }
 

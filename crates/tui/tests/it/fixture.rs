@@ -1,7 +1,7 @@
 //! Test swarms: one with several failing services, and any number of healthy ones.
 
 use pinnace_tui::clusters::ClusterId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use pinnace_core::image::{ImageRef, Platform};
@@ -240,6 +240,8 @@ pub fn seen(services: Vec<One>, nodes: Vec<Node>, slots: Vec<ChangeSlot>) -> Vec
         vec![Observation::Link(ConnectionState::Live), Observation::Engine(engine), Observation::Nodes(nodes)];
     seen.push(Observation::Services(services.iter().map(|one| one.service.clone()).collect()));
     seen.push(Observation::Slots(slots));
+    let groups: BTreeSet<_> = services.iter().map(|one| pinnace_core::swarm::GroupKey::of(&one.service)).collect();
+    seen.extend(groups.into_iter().map(|group| Observation::Sightings { group, sightings: Vec::new() }));
     seen.extend(services.into_iter().map(|one| Observation::Tasks { service: one.service.id, tasks: one.tasks }));
     seen
 }

@@ -38,7 +38,7 @@ impl<'a> FleetTable<'a> {
     /// Lays out the columns for a width of `room` cells.
     pub(crate) fn of(state: &'a State, room: usize) -> Self {
         let fixed = LEAD + TASKS + 3;
-        let (word, since) = if room >= STATE_FROM { (11, 8) } else { (0, 0) };
+        let (word, since) = if room >= STATE_FROM { (11, 7) } else { (0, 0) };
         let (digest, from) = if room >= DIGEST_FROM { (9, 9) } else { (0, 0) };
         let left = room.saturating_sub(fixed + word + since + digest + from);
         // The heading of the last column takes its cells from the images, not from the names.
@@ -46,7 +46,7 @@ impl<'a> FleetTable<'a> {
         let image = left.saturating_sub(name).min(48);
         let services = LEAD + word + name;
         let tasks = Column::right("TASKS", TASKS, |row| (tasks_role(row), tasks(row)));
-        let since = Column::right("IN STATE", 8, |row: &ServiceRow| {
+        let since = Column::right("CHANGED", 7, |row: &ServiceRow| {
             (StyleRole::Dim, row.since.map(|at| ago(state, at)).unwrap_or_default())
         });
         let columns = vec![

@@ -121,7 +121,7 @@ fn images(
     let running = remarks::running(cluster, screen, text);
     if !running.is_empty() {
         let mut pen = LineBuilder::new(theme, room);
-        pen.gap(1).put(StyleRole::TableHeader, "IMAGES IN USE");
+        pen.gap(1).put(StyleRole::TableHeader, "IMAGES IN THE SPECS");
         lines.extend([Line::default(), pen.line()]);
     }
     for finding in running {

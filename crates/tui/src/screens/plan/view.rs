@@ -19,6 +19,7 @@ use crate::screens::plan::state::{Acknowledgement, Freshness, PauseMode, PlanSta
 use crate::state::{State, WriteProtection};
 use pinnace_core::finding::{Finding, Severity};
 use pinnace_core::history::describe;
+use pinnace_core::plan::PlanKind;
 use pinnace_core::plan::plural;
 use pinnace_core::plan::{CredentialOrigin, Plan, Unit, UnitAction};
 use pinnace_core::registry::FactQuery;
@@ -230,7 +231,8 @@ impl<'a> PlanView<'a> {
     fn notes(&self, plan: &Plan, lines: &mut Vec<Line<'static>>) {
         let mut notes = Vec::new();
         if plan.changes_pins() && !plan.units.is_empty() {
-            notes.push("the edited pins are in force once the change is done".to_owned());
+            let whose = if plan.kind == PlanKind::Pin { "the edited pins are" } else { "the pins that go with it are" };
+            notes.push(format!("{whose} in force once the change is done"));
         }
         if !self.screen.why.is_empty() {
             notes.push(format!("reason: {}", clean(&self.screen.why)));

@@ -37,7 +37,9 @@ pub(crate) fn summary(view: &FleetRowsInput<'_>) -> FleetSummary {
     let mut summary = FleetSummary::default();
     for group in gather(&view) {
         summary.missing += group.missing.len();
-        if let Some(pins) = &group.pins {
+        // What a change is replacing has not drifted.
+        let is_changing = view.world.history(group.key).unfinished().is_some();
+        if let Some(pins) = group.pins.as_ref().filter(|_| !is_changing) {
             let drifted = |service: &&&Service| drift::of(view.world, group.key, pins, service).is_some();
             summary.drifted += group.services.iter().filter(drifted).count();
         }

@@ -157,6 +157,9 @@ fn wrong(view: &FleetRowsInput<'_>, service: &Service, health: &Health) -> Optio
     waits.or_else(|| {
         let text = match health.state {
             HealthState::Paused => service.update.as_ref().map(|update| clean(&update.message))?,
+            HealthState::Failing | HealthState::CrashLoop if view.world.knows_history(&service.id) => {
+                "tasks keep ending, without an error of their own".to_owned()
+            }
             HealthState::Failing | HealthState::CrashLoop => "tasks keep exiting; loading their errors …".to_owned(),
             HealthState::Pending => format!("{}/{} tasks running", health.running, health.desired),
             _ => return None,
