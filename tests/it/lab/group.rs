@@ -78,7 +78,7 @@ impl Group {
     pub fn record(&self, lab: &Lab) {
         let program = lab.program(1);
         wait_for("what runs, recorded", 60, || {
-            let said = program.run(&["record", &self.text, "--settle", "1", "--json"]);
+            let said = program.run(&["record", &self.text, "--json"]);
             let is_stable = said.code == Some(0) && said.json()["unstable"].as_array().is_some_and(Vec::is_empty);
             is_stable.then_some(())
         });

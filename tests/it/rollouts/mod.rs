@@ -122,6 +122,7 @@ fn deployed(lab: &Lab, image: &str) -> Group {
     deploy(image);
     let group = Group::known(lab, "stack", &name, vec![format!("{name}_web")]);
     group.wait_until_up();
+    group.record(lab);
     group
 }
 
@@ -178,7 +179,6 @@ fn back_by_keys(lab: &Lab, old: &Image) {
 /// Rolls back an update from 16 to 17 that a build server made.
 fn back_from_an_update(lab: &Lab, old: &Image, new: &Image) {
     let group = deployed(lab, &old.text);
-    group.record(lab);
     let before = lab.engine(1).image(&group.services[0]);
     docker(lab, &["service", "update", "--detach", "--image", &new.text, &group.services[0]]);
     wait_for("it to be completed", 60, || (state(lab, &group) == "completed").then_some(()));
