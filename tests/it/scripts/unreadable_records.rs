@@ -43,7 +43,7 @@ async fn everything_else_goes_on_and_the_entry_is_named() {
         assert!(found["hint"].as_str().unwrap().contains(&format!("docker config rm {config}")), "{found}");
         // Edited pins are refused until the entry is gone; a way back needs only an acknowledgement.
         let pin = format!("b={HUB}/app:2");
-        operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(3);
+        operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(1);
         operator.run(&["rollback", "shop_a", "--to", "1", "--settle", "0", "--ack"]).await.exit(0);
         swarm.sim.with(|world| world.remove_config(Store::Configs, &config)).unwrap();
         operator.run(&["apply", "shop", "--pin", &pin, "--settle", "0", "--ack"]).await.exit(0);

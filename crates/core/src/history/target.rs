@@ -102,9 +102,6 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
     if !world.knows_journal() {
         return want(FactQuery::Journal);
     }
-    if !world.history(group).knows_sightings() {
-        return want(FactQuery::ExternalDeploys(group.clone()));
-    }
     match journal_way(world, group, service) {
         Ok(Some(answer)) => return answer,
         Ok(None) => {}
@@ -121,6 +118,10 @@ pub fn way_back(world: &World, group: &GroupKey, service: &Service) -> TargetSea
             source: CandidateSource::EnginePrevious,
             at: since,
         }));
+    }
+    // What a console saw running may prove what the tasks do not.
+    if !world.history(group).knows_sightings() {
+        return want(FactQuery::ExternalDeploys(group.clone()));
     }
     let now = world.heard.unwrap_or_default();
     let tasks = world.tasks(&service.id).iter();
