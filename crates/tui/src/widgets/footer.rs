@@ -147,7 +147,6 @@ fn label(state: &State, action: Action, room: usize) -> String {
             (KeyContext::History, Action::Open) => "fold/unfold",
             (KeyContext::Change, Action::NextTrouble) => "next failed",
             (KeyContext::Editor, Action::LeaveEditor) => "leave text (then P plan)",
-            (KeyContext::History, Action::Rollback) => "roll back this change",
             _ => action.label(),
         }
         .to_owned();
