@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use pinnace_core::history::{CandidateSource, TargetSearch, evidence, known, way_back};
+use pinnace_core::history::{CandidateSource, TargetSearch, evidence, had_others, way_back};
 use pinnace_core::image::{digest_of, short};
 use pinnace_core::registry::FactQuery;
 use pinnace_core::swarm::GroupKey;
@@ -57,7 +57,7 @@ pub(crate) fn back_label(state: &State) -> Option<RollbackTargetSummary> {
 pub(crate) fn is_choice(state: &State) -> bool {
     let Some((world, group, service)) = selected_service(state) else { return false };
     matches!(way_back(world, &group, service), TargetSearch::NoneKnown | TargetSearch::AlreadyRolledBack(_))
-        && known(world, &group, service, state.now).iter().any(|one| !one.is_now)
+        && had_others(world, &group, service, state.now)
 }
 
 /// Returns the queries that must be answered before the target is known.

@@ -225,11 +225,8 @@ fn learn(state: &mut State, cluster: ClusterId, learned: FactUpdate) {
         && let Ok(image) = pinnace_core::image::ImageRef::parse(reference)
     {
         match fact {
-            Fact::Failed { why: LookupError::Unreachable(why), at } => {
-                one.note_registry(&image.host, *at, Some(why));
-            }
-            Fact::Failed { why: LookupError::Other(why), at } if why.starts_with("HTTP 5") => {
-                one.note_registry(&image.host, *at, Some(why));
+            Fact::Failed { why, at } if why.is_server_error() || matches!(why, LookupError::Unreachable(_)) => {
+                one.note_registry(&image.host, *at, Some(why.text()));
             }
             Fact::Known { at, via: FactSource::Registry, .. } | Fact::Failed { at, .. } => {
                 one.note_registry(&image.host, *at, None);

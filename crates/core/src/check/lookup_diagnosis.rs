@@ -41,7 +41,7 @@ pub fn refusal(image: &ImageRef, why: &LookupError) -> LookupDiagnosis {
         LookupError::RateLimited => {
             (Code::RateLimited, "wait, or log in: most registries allow logged-in users more requests".to_owned())
         }
-        LookupError::Other(text) if text.starts_with("HTTP 5") => {
+        LookupError::Other(_) if why.is_server_error() => {
             (Code::RegistryFailed, "the registry failed; try again, or check its status page".to_owned())
         }
         LookupError::Other(_) => (

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::history::ran_on;
 use crate::history::{CandidateSource, ServiceChangeEntry, steps};
-use crate::history::{RunResult, RunVerdict, evidence, run_time};
+use crate::history::{RunResult, RunVerdict, evidence, had_its_image, run_time};
 use crate::image::{Digest, ImageRef, digest_of, same};
 use crate::image_tag::{constancy, family};
 use crate::journal::{ChangeEntry, UnitState};
@@ -130,9 +130,23 @@ pub fn wants_of(one: &RollbackCandidate, facts: &Facts) -> BTreeSet<FactQuery> {
     wants
 }
 
-/// Lists every image that the service is known to have had: the current one first, then those that ran, those of
-/// which nothing is known and those that failed, each newest first.
+/// Lists every image that the service is known to have had: the current one first, then those that ran, those that ran
+/// and failed later, those of which nothing is known and those that failed, each newest first.
 pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<RollbackCandidate> {
+    let judged = |trace: RunEvidence| trace.judged(world, group, service);
+    let mut all: Vec<RollbackCandidate> = traces(world, group, service, now).into_iter().map(judged).collect();
+    all.sort_by_key(|one| (!one.is_now, one.fared.rank(), std::cmp::Reverse(one.last)));
+    all
+}
+
+/// Returns whether the service is known to have had another image than the present one. Nothing is weighed for it, so
+/// that it can be asked for every frame.
+pub fn had_others(world: &World, group: &GroupKey, service: &Service, now: Time) -> bool {
+    traces(world, group, service, now).iter().any(|trace| !same(&trace.places.image, service.image()))
+}
+
+/// Collects what is known of each image that the service had.
+fn traces(world: &World, group: &GroupKey, service: &Service, now: Time) -> Vec<RunEvidence> {
     let mut traces = EvidenceList { list: Vec::new() };
     let since = service.update.as_ref().and_then(|update| update.started).or(service.updated);
     let first = traces.note(&service.places, CandidateSource::Now);
@@ -147,10 +161,7 @@ pub fn known(world: &World, group: &GroupKey, service: &Service, now: Time) -> V
     for task in world.tasks(&service.id) {
         traces.task(task, service, now);
     }
-    let judged = |trace: RunEvidence| trace.judged(world, group, service);
-    let mut all: Vec<RollbackCandidate> = traces.list.into_iter().map(judged).collect();
-    all.sort_by_key(|one| (!one.is_now, one.fared.rank(), std::cmp::Reverse(one.last)));
-    all
+    traces.list
 }
 
 /// Lists immutable tags of the repository that are not in `known`.
@@ -313,11 +324,10 @@ impl RunEvidence {
     }
 }
 
-/// Returns the host names of the tasks that are proven to have run.
+/// Returns the host names of the tasks that run or are proven to have run.
 fn hosts(world: &World, service: &Service, tasks: &[&Task]) -> Vec<String> {
     let now = world.heard.unwrap_or_default();
-    let ran = |task: &&&Task| task.state == TaskState::Running || run_time(task, service, now).is_some();
-    let ids = tasks.iter().filter(ran).filter_map(|task| task.node.as_ref());
+    let ids = tasks.iter().filter(|task| had_its_image(task, service, now)).filter_map(|task| task.node.as_ref());
     let names: BTreeSet<String> = ids.filter_map(|id| Some(world.nodes.get(id)?.hostname.clone())).collect();
     names.into_iter().collect()
 }

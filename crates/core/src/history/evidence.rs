@@ -99,6 +99,11 @@ pub(crate) fn run_time(task: &Task, service: &Service, now: Time) -> Option<Dura
     proves.then_some(life)
 }
 
+/// Returns whether a task's node is known to have had its image: it runs, however short, or is proven to have run.
+pub(crate) fn had_its_image(task: &Task, service: &Service, now: Time) -> bool {
+    task.state == TaskState::Running || run_time(task, service, now).is_some()
+}
+
 /// Returns whether a task that ends with exit code 0 did what it was meant to do.
 fn may_complete(service: &Service) -> bool {
     matches!(service.mode, ServiceMode::ReplicatedJob(_) | ServiceMode::GlobalJob)

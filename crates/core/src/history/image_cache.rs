@@ -3,18 +3,19 @@
 
 use std::collections::BTreeMap;
 
-use crate::history::run_time;
+use crate::history::had_its_image;
 use crate::image::{Digest, digest_of};
 use crate::journal::UnitState;
 use crate::plan::CandidateNode;
 use crate::sanitize::clean;
 use crate::swarm::GroupKey;
-use crate::swarm::{Service, TaskState};
+use crate::swarm::{Service, Task, TaskState};
 use crate::time::{Time, age};
 use crate::world::World;
 
-/// Returns the nodes on which tasks of a service can start now, sorted by host name, and for each whether the image is known to have run
-/// there. Empty for an image without a digest, because the image that its tag named at that time is unknown.
+/// Returns the nodes on which tasks of a service can start now, sorted by host name, and for each whether the image is
+/// known to have run there. Empty for an image without a digest, because the image that its tag named at that time is
+/// unknown.
 pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image: &str) -> Vec<CandidateNode> {
     let Some(digest) = digest_of(image) else { return Vec::new() };
     let ran = ran_on(world, group, &digest);
@@ -24,8 +25,7 @@ pub(crate) fn landings(world: &World, group: &GroupKey, service: &Service, image
     let mut nodes: Vec<CandidateNode> = if takes.is_empty() { all } else { takes }
         .into_iter()
         .map(|node| {
-            let on =
-                |task: &&crate::swarm::Task| task.desired == TaskState::Running && task.node.as_ref() == Some(&node.id);
+            let on = |task: &&Task| task.desired == TaskState::Running && task.node.as_ref() == Some(&node.id);
             let seen = ran.get(node.hostname.as_str());
             CandidateNode {
                 node: node.hostname.clone(),
@@ -52,14 +52,10 @@ pub(crate) fn ran_on(world: &World, group: &GroupKey, digest: &Digest) -> BTreeM
     };
     let now = world.heard.unwrap_or_default();
     for service in world.services.values() {
-        for task in world.tasks(&service.id).iter().filter(|task| is(&task.image)) {
+        let had = |task: &&Task| is(&task.image) && had_its_image(task, service, now);
+        for task in world.tasks(&service.id).iter().filter(had) {
             let Some(node) = task.node.as_ref().and_then(|id| world.nodes.get(id)) else { continue };
-            // A task that runs has its image, however short it has run.
-            if task.state == TaskState::Running {
-                note(&node.hostname, None);
-            } else if run_time(task, service, now).is_some() {
-                note(&node.hostname, task.since);
-            }
+            note(&node.hostname, if task.state == TaskState::Running { None } else { task.since });
         }
     }
     for entry in world.history(group).newest_first() {
@@ -122,7 +118,6 @@ fn list(names: &[String]) -> String {
 mod tests {
     use super::*;
     use crate::sample;
-    use crate::swarm::Task;
     use crate::world::Observation;
 
     fn image(digit: &str) -> String {

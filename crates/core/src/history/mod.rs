@@ -10,9 +10,9 @@ mod pins_in_force;
 mod run_result;
 mod target;
 
-pub use candidates::{CHANGES, Pullable, RollbackCandidate, earlier, known, queries, wants_of};
+pub use candidates::{CHANGES, Pullable, RollbackCandidate, earlier, had_others, known, queries, wants_of};
 pub use evidence::{ImageEvidence, RunVerdict, evidence, failed_here};
-pub(crate) use evidence::{last_healthy, ran_here, run_time};
+pub(crate) use evidence::{had_its_image, last_healthy, ran_here, run_time};
 pub use image_cache::describe;
 pub(crate) use image_cache::{landings, ran_on};
 pub use pins_in_force::in_force;

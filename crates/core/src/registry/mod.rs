@@ -56,6 +56,11 @@ pub enum LookupError {
 
 /// The messages for failed look-ups; every screen, finding and command uses them.
 impl LookupError {
+    /// Returns whether the registry itself failed: it answered with a server error.
+    pub fn is_server_error(&self) -> bool {
+        matches!(self, Self::Other(cause) if cause.starts_with("HTTP 5"))
+    }
+
     /// Returns a few words for use after a name and a colon.
     pub fn text(&self) -> &str {
         match self {

@@ -244,15 +244,7 @@ impl HealthInput<'_> {
     }
 
     fn newest_per_slot(&self) -> Vec<&Task> {
-        let mut slots: BTreeMap<TaskSlotKey<'_>, &Task> = BTreeMap::new();
-        for task in self.tasks {
-            let key = Self::slot(task);
-            let newest = slots.entry(key).or_insert(task);
-            if task.created > newest.created {
-                *newest = task;
-            }
-        }
-        slots.into_values().collect()
+        self.slots().into_iter().filter_map(|tasks| tasks.first().copied()).collect()
     }
 
     /// Returns the tasks of each slot, newest first.

@@ -19,7 +19,7 @@ use pinnace_core::world::World;
 use crate::filter::FleetFilter;
 
 pub use build::{build, total_lines};
-pub(crate) use build::{lines_before, summary};
+pub(crate) use build::{build_with_summary, lines_before};
 pub use service::cause;
 pub(crate) use service::is_about_image;
 pub(crate) use service::short_error;

@@ -52,7 +52,7 @@ pub(crate) fn rebuild(state: &mut State) {
         page,
         now: state.now,
     };
-    let (rows, summary) = (rows::build(&view), rows::summary(&view));
+    let (rows, summary) = rows::build_with_summary(&view);
     (state.fleet.rows, state.fleet.summary) = (rows, summary);
 }
 

@@ -18,7 +18,20 @@ use crate::screens::fleet::rows::{FleetRow, FleetRowsInput, FleetSummary, Fold, 
 /// Builds the rows: groups in trouble first, then those with an unfinished change, then those that are updating, then
 /// the others; each by name.
 pub fn build(view: &FleetRowsInput<'_>) -> Vec<FleetRow> {
-    let mut groups: Vec<FleetGroup<'_>> = gather(view);
+    rows_of(view, gather(view))
+}
+
+/// Builds the rows like [`build`], and the counts of the whole cluster; without a filter from the same groups.
+pub(crate) fn build_with_summary(view: &FleetRowsInput<'_>) -> (Vec<FleetRow>, FleetSummary) {
+    let none = FleetFilter::default();
+    let all = FleetRowsInput { filter: &none, ..*view };
+    let groups = gather(&all);
+    let summary = summary(&all, &groups);
+    let rows = if view.filter.is_empty() { rows_of(view, groups) } else { build(view) };
+    (rows, summary)
+}
+
+fn rows_of(view: &FleetRowsInput<'_>, mut groups: Vec<FleetGroup<'_>>) -> Vec<FleetRow> {
     groups.sort_by(|a, b| (a.class, &a.key.name, a.key).cmp(&(b.class, &b.key.name, b.key)));
     let squeeze = if view.filter.is_empty() { fitting(view, &groups) } else { Density::ALL[0] };
     let mut rows = Vec::new();
@@ -30,12 +43,10 @@ pub fn build(view: &FleetRowsInput<'_>) -> Vec<FleetRow> {
     rows
 }
 
-/// Counts the missing and the drifted services of the whole cluster, whatever the filter and the folds.
-pub(crate) fn summary(view: &FleetRowsInput<'_>) -> FleetSummary {
-    let all = FleetFilter::default();
-    let view = FleetRowsInput { filter: &all, ..*view };
+/// Counts the missing and the drifted services of all groups.
+fn summary(view: &FleetRowsInput<'_>, groups: &[FleetGroup<'_>]) -> FleetSummary {
     let mut summary = FleetSummary::default();
-    for group in gather(&view) {
+    for group in groups {
         summary.missing += group.missing.len();
         // What a change is replacing has not drifted.
         let is_changing = view.world.history(group.key).unfinished().is_some();
