@@ -69,6 +69,7 @@ fn there_and_back_by_keys() {
     let group =
         Group::new(&lab, "database", |name| [1, 2].map(|host| instance(&lab, name, "n1", host, &old.text)).into());
     group.wait_until_up();
+    group.record(&lab);
     let specs = group.specs();
     let (mut terminal, _folder) = console(&lab, (80, 24));
     terminal.wait("first screen", SOON, |text| text.contains("SERVICES"));

@@ -100,6 +100,7 @@ fn a_database_member_goes_to_a_new_image_and_back() {
     let old = lab.push("it/back/pg:1", "sleep", &[]);
     let new = lab.push("it/back/pg:2", "sleep", &[]);
     let group = Group::database(&lab, &old.text);
+    group.record(&lab);
     let n1 = group.services[..3].to_vec();
     let (specs, tasks) = (group.specs(), group.tasks());
     let pin = format!("n1={}", new.text);

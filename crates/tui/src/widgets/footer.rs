@@ -146,7 +146,7 @@ fn label(state: &State, action: Action, room: usize) -> String {
             (KeyContext::Plan, Action::Copy) => "copy commands",
             (KeyContext::History, Action::Open) => "fold/unfold",
             (KeyContext::Change, Action::NextTrouble) => "next failed",
-            (KeyContext::Editor, Action::LeaveEditor) => "leave text (then P plan)",
+            (KeyContext::Editor, Action::LeaveEditor) => "leave text (then P: plan)",
             _ => action.label(),
         }
         .to_owned();
